@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Layer 0: what every file of the library may use. */
+#ifndef TENON_BASE_H
+#define TENON_BASE_H
+
+#include "tenon/tenon.h"
+
+#include <string.h>
+
+/* Internal functions are shared between files but never exported. */
+#if (defined(__GNUC__) || defined(__clang__)) && !defined(_WIN32)
+#define TENON_INTERNAL __attribute__((visibility("hidden")))
+#else
+#define TENON_INTERNAL
+#endif
+
+/* Fails to compile when the condition is false: an array of size -1. */
+#define TENON_STATIC_ASSERT(name, condition) typedef char tenon_assert_##name[(condition) ? 1 : -1]
+
+#endif
