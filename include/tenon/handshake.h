@@ -64,25 +64,38 @@ TENON_API int tenon_answer_check(uint16_t status, const tenon_fields *fields, co
 TENON_API int tenon_subprotocol_choose(const tenon_fields *fields, const char *const *ours, size_t count,
                                        tenon_str *chosen);
 
-/* Walks the subprotocols offered, over all lines; begin with *position 0.
- * TENON_OK, TENON_END, or TENON_ERR_PROTOCOL (not 1#token). Errors: NULL. */
-TENON_API int tenon_subprotocol_next(const tenon_fields *fields, size_t *position, tenon_str *name);
+/* A place in a list that may go over several lines. Begin with a zeroed one; what
+ * it holds is private, and lies in the fields that are walked. */
+typedef struct tenon_cursor {
+    size_t position; /* of the next field */
+    size_t count;    /* elements given so far */
+    tenon_str rest;  /* of the line that is being walked */
+} tenon_cursor;
 
-/* One element of Sec-WebSocket-Extensions: its name, and its parameters raw. */
+/* Walks the subprotocols offered, over all lines. TENON_OK; TENON_END; or
+ * TENON_ERR_PROTOCOL (not 1#token), and *name is what is wrong, data NULL if there
+ * is the field but no element. Errors: NULL. */
+TENON_API int tenon_subprotocol_next(const tenon_fields *fields, tenon_cursor *cursor, tenon_str *name);
+
+/* One element of Sec-WebSocket-Extensions: its name, and its parameters raw (data
+ * NULL without any). */
 typedef struct tenon_extension {
     tenon_str name;
     tenon_str parameters;
 } tenon_extension;
 
-/* Walks the extensions, over all lines; begin with *position 0. TENON_OK,
- * TENON_END, or TENON_ERR_PROTOCOL (outside the grammar of RFC 6455, 9.1; judged
- * for an element as a whole). Names compare in exact case. Errors: NULL. */
-TENON_API int tenon_extension_next(const tenon_fields *fields, size_t *position, tenon_extension *extension);
+/* Walks the extensions, over all lines. TENON_OK; TENON_END; or TENON_ERR_PROTOCOL
+ * (outside the grammar of RFC 6455, 9.1; judged for an element as a whole), and
+ * the name is what is wrong, as above. Names compare in exact case. Errors: NULL. */
+TENON_API int tenon_extension_next(const tenon_fields *fields, tenon_cursor *cursor, tenon_extension *extension);
 
 /*
- * Walks the parameters of an element; begin with *position 0. TENON_OK or
- * TENON_END. value: data NULL without one; of a quoted value what is between the
- * quotes, in which a backslash still stands before an escaped octet. Errors: NULL.
+ * Walks the parameters of an element; begin with *position 0. TENON_OK, TENON_END,
+ * or TENON_ERR_PROTOCOL, which never comes for an element that tenon_extension_next
+ * gave. value: data NULL without one; of a quoted value what is between the
+ * quotes, in which a backslash still stands before an escaped octet. No value has
+ * a backslash of its own (it is a token), so dropping them all gives it as meant.
+ * Errors: NULL.
  */
 TENON_API int tenon_parameter_next(const tenon_extension *extension, size_t *position, tenon_str *name,
                                    tenon_str *value);
@@ -98,7 +111,7 @@ TENON_API int tenon_origin_allowed(tenon_str origin, const char *const *allowed,
  * Client: writes the fields of the CONNECT request for *request (uri, or
  * authority and target with secure) to out, pseudo-headers first, all names in
  * lower case. Values point into *request or into scratch. *count: in, the room of
- * out; out, the fields written (7 and one for each further header are enough).
+ * out; out, the fields written (9 and one for each further header are enough).
  * Errors: NULL; SIZE (out or scratch too small; scratch of twice the length of
  * all strings suffices); URI; SUBPROTOCOL; EXTENSION; HEADER.
  */

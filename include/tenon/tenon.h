@@ -538,6 +538,10 @@ TENON_API int tenon_recv_const(tenon_conn *conn, const void *data, size_t n);
  */
 TENON_API int tenon_unlend(tenon_conn *conn, const void **rest, size_t *n);
 
+/* You have shut the sending side, as TENON_WANTS_SHUT_WR asked; it will not ask
+ * again. Errors: NULL. */
+TENON_API int tenon_shut(tenon_conn *conn);
+
 /* The stream has ended behind the lent octets (read returned 0, END_STREAM).
  * Errors: NULL. */
 TENON_API int tenon_eof(tenon_conn *conn);
@@ -750,6 +754,13 @@ typedef struct tenon_request {
 TENON_API int tenon_connect(tenon_conn *conn, const tenon_request *request);
 
 /* --------------------------------------------------------------- callbacks */
+
+/*
+ * For loops of your own that call back, as tenon_run does: between tenon_guard(conn,
+ * 1) and tenon_guard(conn, 0) the calls that must not be nested return
+ * TENON_ERR_REENTRY. Errors: NULL; REENTRY (on, and it is on already).
+ */
+TENON_API int tenon_guard(tenon_conn *conn, int on);
 
 /* Handles one event; returns TENON_CONTINUE, TENON_STOP or TENON_AGAIN. */
 typedef int (*tenon_event_fn)(tenon_conn *conn, const tenon_event *event, void *user);

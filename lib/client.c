@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include "conn.h"
+
+#include "handshake_client.h"
+
+/* More interim answers than anyone sends; beyond it they are a flood. */
+#define INTERIM_MAX 10
+
+/* The attempt is over, and nothing can be said to the server about it. */
+static int give_up(tenon_conn *conn, uint16_t rule, uint64_t offset)
+{
+    tenon_conn_fault(conn, rule, offset, TENON_LOCAL);
+    tenon_conn_end(conn);
+    return STEP_AGAIN;
+}
+
+static void client_head(const tenon_conn *conn, tenon_head *head)
+{
+    tenon_http1_response((const char *)conn->rx, conn->held, head);
+}
+
+/* 100, 102, 103: the answer is still to come (RFC 9110, 15.2). */
+static int skip_interim(tenon_conn *conn)
+{
+    if (++conn->u.opening.interim > INTERIM_MAX)
+        return give_up(conn, TENON_RULE_INTERIM, conn->offset - 1);
+    conn->held = 0;
+    tenon_http1_init(&conn->u.opening.http1, TENON_CLIENT);
+    return STEP_AGAIN;
+}
+
+/* A final answer that opens nothing: the program may look at it. */
+static int show_response(tenon_conn *conn)
+{
+    tenon_conn_fault(conn, TENON_RULE_STATUS, conn->offset - 1, TENON_REMOTE);
+    conn->phase = TENON_PHASE_BODY;
+    conn->since = conn->now;
+    return tenon_conn_head_event(conn, TENON_EV_RESPONSE);
+}
+
+static int judge_response(tenon_conn *conn)
+{
+    tenon_head head;
+    tenon_verdict verdict;
+    char key[TENON_KEY_SIZE + 1];
+    memset(&head, 0, sizeof head);
+    memset(&verdict, 0, sizeof verdict);
+    verdict.size = (uint32_t)sizeof verdict;
+    tenon_http1_unfold((char *)conn->rx, conn->held);
+    client_head(conn, &head);
+    if (head.status >= 100 && head.status < 200 && head.status != 101)
+        return skip_interim(conn);
+    if (head.status != 101)
+        return show_response(conn);
+    tenon_key_make(conn->u.opening.nonce, key);
+    tenon_answer_check(head.status, &head.fields, conn->u.opening.request, key, conn->config->flags, &verdict);
+    if (verdict.rule != TENON_RULE_NONE)
+        return give_up(conn, verdict.rule, tenon_conn_head_offset(conn, verdict.at));
+    tenon_conn_open(conn, verdict.subprotocol);
+    return STEP_AGAIN;
+}
+
+/* The body of a RESPONSE, as it comes. */
+static int body_step(tenon_conn *conn)
+{
+    const uint8_t *data = conn->in;
+    size_t n = conn->in_left;
+    if (n == 0)
+        return STEP_IDLE;
+    conn->since = conn->now;
+    conn->bits |= BIT_IN_LENT;
+    tenon_conn_consume(conn, n);
+    return tenon_conn_event(conn, TENON_EV_BODY, data, n);
+}
+
+static int client_step(tenon_conn *conn)
+{
+    int status;
+    if (conn->phase == TENON_PHASE_BODY)
+        return body_step(conn);
+    if ((conn->bits & BIT_REQUESTED) == 0 && conn->in_left > 0)
+        return give_up(conn, TENON_RULE_EARLY, conn->offset);
+    status = tenon_conn_head(conn);
+    if (status == TENON_WAIT)
+        return STEP_IDLE;
+    if (status == TENON_OK)
+        return judge_response(conn);
+    return give_up(conn, conn->u.opening.http1.rule, conn->offset);
+}
+
+static void client_timeout(tenon_conn *conn)
+{
+    give_up(conn, TENON_RULE_HANDSHAKE_TIMEOUT, conn->offset);
+}
+
+static const struct tenon_handshake client_handshake = {client_step, client_timeout, client_head};
+
+int tenon_config_client(tenon_config *config, size_t size)
+{
+    int status = tenon_config_open(config, size, TENON_CLIENT);
+    if (status == TENON_OK)
+        config->handshake = &client_handshake;
+    return status;
+}
+
+int tenon_connect(tenon_conn *conn, const tenon_request *request)
+{
+    tenon_text text;
+    uint8_t nonce[16];
+    char key[TENON_KEY_SIZE + 1];
+    int status;
+    if (conn == NULL || request == NULL)
+        return TENON_ERR_NULL;
+    if (request->size < sizeof *request)
+        return TENON_ERR_SIZE;
+    if (conn->config->handshake != &client_handshake || conn->phase != TENON_PHASE_HEAD ||
+        (conn->bits & BIT_REQUESTED) != 0)
+        return TENON_ERR_STATE;
+    if (conn->config->random(conn->config->random_user, nonce, sizeof nonce) != 0)
+        return TENON_ERR_RANDOM;
+    tenon_key_make(nonce, key);
+    text = tenon_queue_text(&conn->queue);
+    status = tenon_client_request(request, key, &text);
+    if (status != TENON_OK)
+        return status;
+    tenon_queue_commit(&conn->queue, &text);
+    tenon_timer_output(conn);
+    memcpy(conn->u.opening.nonce, nonce, sizeof nonce);
+    conn->u.opening.request = request;
+    conn->bits |= BIT_REQUESTED;
+    return TENON_OK;
+}

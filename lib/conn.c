@@ -1,0 +1,763 @@
+/* SPDX-License-Identifier: MIT */
+#include "conn.h"
+
+TENON_STATIC_ASSERT(conn_fits, sizeof(tenon_conn) <= TENON_STORAGE_SIZE);
+TENON_STATIC_ASSERT(storage_is_exact, sizeof(tenon_storage) == TENON_STORAGE_SIZE);
+TENON_STATIC_ASSERT(event_is_64, sizeof(tenon_event) == 64);
+TENON_STATIC_ASSERT(reserve_holds_control, TENON_RX_RESERVE >= TENON_CONTROL_MAX && TENON_RX_MIN > TENON_RX_RESERVE);
+
+/* Where a connection may begin: a multiple of the offset that follows one octet. */
+struct alignment {
+    char octet;
+    tenon_conn conn;
+};
+
+uint32_t tenon_limit(uint32_t value, uint32_t standard)
+{
+    return value == 0 ? standard : value;
+}
+
+/* --------------------------------------------------------------- making one */
+
+size_t tenon_conn_size(void)
+{
+    return sizeof(tenon_conn);
+}
+
+int tenon_config_open(tenon_config *config, size_t size, int role)
+{
+    if (config == NULL)
+        return TENON_ERR_NULL;
+    if (size < sizeof *config)
+        return TENON_ERR_SIZE;
+    if (role != TENON_SERVER && role != TENON_CLIENT)
+        return TENON_ERR_ARG;
+    memset(config, 0, sizeof *config);
+    config->size = (uint32_t)sizeof *config;
+    config->role = (uint32_t)role;
+    return TENON_OK;
+}
+
+int tenon_init(void *memory, size_t size, const tenon_config *config, tenon_conn **conn)
+{
+    tenon_conn *c = memory;
+    if (memory == NULL || config == NULL || conn == NULL)
+        return TENON_ERR_NULL;
+    if (size < sizeof *c || (uintptr_t)memory % offsetof(struct alignment, conn) != 0 || config->size < sizeof *config)
+        return TENON_ERR_SIZE;
+    if (config->role != TENON_SERVER && config->role != TENON_CLIENT)
+        return TENON_ERR_ARG;
+    if (config->role == TENON_CLIENT && config->random == NULL)
+        return TENON_ERR_RANDOM;
+    memset(c, 0, sizeof *c);
+    c->config = config;
+    c->phase = config->handshake == NULL ? TENON_PHASE_OPENING : TENON_PHASE_HEAD;
+    if (config->role == TENON_SERVER)
+        c->bits |= BIT_SERVER;
+    tenon_http1_init(&c->u.opening.http1, (int)config->role);
+    *conn = c;
+    return TENON_OK;
+}
+
+/* ----------------------------------------------------------------- buffers */
+
+static int in_frames(const tenon_conn *conn)
+{
+    return conn->phase == TENON_PHASE_FRAMES;
+}
+
+/* Octets at the start of rx that are in use. */
+static size_t rx_used(const tenon_conn *conn)
+{
+    size_t reason = conn->reason_size > 0 ? 2u + conn->reason_size : 0;
+    if (conn->phase < TENON_PHASE_FRAMES)
+        return conn->held;
+    if (conn->held > 0)
+        return TENON_RX_RESERVE + conn->held;
+    if (in_frames(conn) && conn->u.frame.inside && conn->u.frame.left < conn->u.frame.size)
+        return TENON_RX_RESERVE;
+    return reason;
+}
+
+/* Whether rx may become this one. */
+static int check_rx(const tenon_conn *conn, const void *rx, size_t size)
+{
+    if (rx == NULL && size > 0)
+        return TENON_ERR_NULL;
+    if (size < TENON_RX_MIN && rx != NULL)
+        return TENON_ERR_SIZE;
+    if (((conn->bits & BIT_EVENT) != 0 && (conn->bits & BIT_IN_RX) != 0) || conn->phase == TENON_PHASE_DECIDE)
+        return TENON_ERR_BUSY;
+    if (rx == NULL)
+        return rx_used(conn) > 0 ? TENON_ERR_BUSY : TENON_OK;
+    return size < rx_used(conn) ? TENON_ERR_SIZE : TENON_OK;
+}
+
+static void set_rx(tenon_conn *conn, uint8_t *rx, size_t size)
+{
+    size_t used = rx_used(conn);
+    if (rx != NULL && used > 0 && rx != conn->rx)
+        memmove(rx, conn->rx, used);
+    conn->rx = rx;
+    conn->rx_size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
+    conn->bits &= ~BIT_WANTS_RX;
+}
+
+static int check_tx(const tenon_conn *conn, const void *tx, size_t size)
+{
+    uint32_t waiting = BIT_REF | BIT_PONG_PENDING | BIT_CLOSE_PENDING;
+    if (tx == NULL && size > 0)
+        return TENON_ERR_NULL;
+    if (size < TENON_TX_MIN && tx != NULL)
+        return TENON_ERR_SIZE;
+    if (conn->queue.used > 0 || (conn->queue.size > 0 && (conn->bits & waiting) != 0))
+        return TENON_ERR_BUSY;
+    return TENON_OK;
+}
+
+static void set_tx(tenon_conn *conn, uint8_t *tx, size_t size)
+{
+    size_t ring = tx == NULL ? 0 : size - TENON_TX_RESERVE;
+    tenon_queue_init(&conn->queue, tx, ring > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)ring);
+    tenon_send_waiting(conn);
+}
+
+int tenon_lend_rx(tenon_conn *conn, void *rx, size_t size)
+{
+    int status = conn == NULL ? TENON_ERR_NULL : check_rx(conn, rx, size);
+    if (status == TENON_OK)
+        set_rx(conn, rx, size);
+    return status;
+}
+
+int tenon_lend_tx(tenon_conn *conn, void *tx, size_t size)
+{
+    int status = conn == NULL ? TENON_ERR_NULL : check_tx(conn, tx, size);
+    if (status == TENON_OK)
+        set_tx(conn, tx, size);
+    return status;
+}
+
+int tenon_lend(tenon_conn *conn, void *rx, size_t rx_size, void *tx, size_t tx_size)
+{
+    int status = conn == NULL ? TENON_ERR_NULL : check_rx(conn, rx, rx_size);
+    if (status == TENON_OK)
+        status = check_tx(conn, tx, tx_size);
+    if (status != TENON_OK)
+        return status;
+    set_rx(conn, rx, rx_size);
+    set_tx(conn, tx, tx_size);
+    return TENON_OK;
+}
+
+size_t tenon_rx_needed(const tenon_conn *conn)
+{
+    return conn == NULL ? 0 : tenon_recv_needed(conn);
+}
+
+int tenon_lend_stats(tenon_conn *conn, tenon_stats *stats)
+{
+    if (conn == NULL)
+        return TENON_ERR_NULL;
+    if (stats != NULL && stats->size < sizeof *stats)
+        return TENON_ERR_SIZE;
+    conn->stats = stats;
+    return TENON_OK;
+}
+
+int tenon_grant(tenon_conn *conn, uint32_t rsv_first, uint32_t rsv_next, uint32_t flags)
+{
+    uint32_t known = TENON_RSV1 | TENON_RSV2 | TENON_RSV3;
+    if (conn == NULL)
+        return TENON_ERR_NULL;
+    if (((rsv_first | rsv_next) & ~known) != 0 || (flags & ~TENON_OPAQUE) != 0)
+        return TENON_ERR_ARG;
+    if (conn->phase != TENON_PHASE_DECIDE && conn->phase != TENON_PHASE_OPENING)
+        return TENON_ERR_STATE;
+    conn->rsv_first = (uint8_t)rsv_first;
+    conn->rsv_next = (uint8_t)rsv_next;
+    conn->bits &= ~BIT_OPAQUE;
+    if (flags & TENON_OPAQUE)
+        conn->bits |= BIT_OPAQUE;
+    return TENON_OK;
+}
+
+/* ------------------------------------------------------------------- state */
+
+int tenon_state(const tenon_conn *conn)
+{
+    uint32_t closing = BIT_FAILED | BIT_CLOSE_ASKED | BIT_CLOSE_PENDING | BIT_CLOSE_SENT | BIT_CLOSE_RECEIVED;
+    if (conn == NULL || conn->phase >= TENON_PHASE_END)
+        return TENON_CLOSED;
+    if (conn->phase == TENON_PHASE_DRAIN)
+        return TENON_CLOSING;
+    if (conn->phase != TENON_PHASE_OPENING && conn->phase != TENON_PHASE_FRAMES)
+        return TENON_CONNECTING;
+    return (conn->bits & closing) != 0 ? TENON_CLOSING : TENON_OPEN;
+}
+
+static int is_flushed(const tenon_conn *conn)
+{
+    return conn->queue.pending == 0 && (conn->bits & (BIT_REF | BIT_PONG_PENDING | BIT_CLOSE_PENDING)) == 0;
+}
+
+static int is_clean(const tenon_conn *conn)
+{
+    uint32_t both = BIT_CLOSE_SENT | BIT_CLOSE_RECEIVED;
+    return (conn->bits & both) == both && conn->queue.pending == 0;
+}
+
+/* After both Close frames the server closes at once; everything else waits for the
+ * peer to end the stream, or for the close timeout (RFC 6455, 7.1.1). */
+static int is_over(const tenon_conn *conn)
+{
+    if (conn->phase != TENON_PHASE_DRAIN || !is_flushed(conn))
+        return 0;
+    return (conn->bits & BIT_EOF) != 0 ||
+           ((conn->bits & (BIT_SERVER | BIT_FAILED)) == BIT_SERVER && is_clean(conn));
+}
+
+static int is_writable(const tenon_conn *conn)
+{
+    return conn->want_room > 0 && tenon_state(conn) == TENON_OPEN &&
+           (conn->bits & (BIT_REF | BIT_PONG_PENDING)) == 0 && tenon_queue_room(&conn->queue) >= conn->want_room;
+}
+
+static int wants_read(const tenon_conn *conn)
+{
+    if ((conn->bits & (BIT_EOF | BIT_EVENT | BIT_WANTS_RX)) != 0 || conn->in_left > 0)
+        return 0;
+    return conn->phase == TENON_PHASE_HEAD || conn->phase == TENON_PHASE_FRAMES || conn->phase == TENON_PHASE_BODY ||
+           conn->phase == TENON_PHASE_DRAIN;
+}
+
+/* Whether tenon_next would find something, by what is cheap to see. */
+static int wants_next(const tenon_conn *conn)
+{
+    if (conn->phase == TENON_PHASE_OPENING || conn->phase == TENON_PHASE_END || (conn->bits & BIT_AGAIN) != 0)
+        return 1;
+    if (conn->phase == TENON_PHASE_DEAD)
+        return 0;
+    if (conn->queue.done > 0 || is_writable(conn) || (conn->bits & BIT_BAD_TEXT) != 0)
+        return 1;
+    if (is_over(conn) || ((conn->bits & BIT_EOF) != 0 && conn->in_left == 0 && conn->phase != TENON_PHASE_DRAIN))
+        return 1;
+    if (tenon_deadline(conn) <= conn->now)
+        return 1;
+    return conn->in_left > 0 && conn->phase != TENON_PHASE_DECIDE && (conn->bits & BIT_WANTS_RX) == 0;
+}
+
+static int wants_tx(const tenon_conn *conn)
+{
+    return conn->queue.size == 0 && ((conn->bits & (BIT_REF | BIT_CLOSE_PENDING)) != 0 || conn->want_room > 0);
+}
+
+static int wants_shut(const tenon_conn *conn)
+{
+    return conn->phase == TENON_PHASE_DRAIN && is_flushed(conn) &&
+           (conn->bits & (BIT_WRITES_OVER | BIT_SHUT)) == BIT_WRITES_OVER;
+}
+
+uint32_t tenon_wants(const tenon_conn *conn)
+{
+    uint32_t wants = 0;
+    if (conn == NULL)
+        return 0;
+    if (conn->phase == TENON_PHASE_DEAD)
+        return TENON_WANTS_CLOSE;
+    wants |= wants_read(conn) ? TENON_WANTS_READ : 0u;
+    wants |= conn->queue.pending > 0 ? TENON_WANTS_WRITE : 0u;
+    wants |= (conn->bits & BIT_WANTS_RX) != 0 ? TENON_WANTS_RX : 0u;
+    wants |= wants_tx(conn) ? TENON_WANTS_TX : 0u;
+    wants |= conn->phase == TENON_PHASE_DECIDE ? TENON_WANTS_DECISION : 0u;
+    wants |= wants_shut(conn) ? TENON_WANTS_SHUT_WR : 0u;
+    wants |= wants_next(conn) ? TENON_WANTS_NEXT : 0u;
+    return wants;
+}
+
+int tenon_shut(tenon_conn *conn)
+{
+    if (conn == NULL)
+        return TENON_ERR_NULL;
+    conn->bits |= BIT_SHUT;
+    return TENON_OK;
+}
+
+int tenon_guard(tenon_conn *conn, int on)
+{
+    if (conn == NULL)
+        return TENON_ERR_NULL;
+    if (on && (conn->bits & BIT_RUNNING) != 0)
+        return TENON_ERR_REENTRY;
+    conn->bits = on ? conn->bits | BIT_RUNNING : conn->bits & ~BIT_RUNNING;
+    return TENON_OK;
+}
+
+/* ------------------------------------------------------------------- input */
+
+static int lend_input(tenon_conn *conn, uint8_t *data, size_t n, uint32_t constant)
+{
+    if (conn == NULL || (data == NULL && n > 0))
+        return TENON_ERR_NULL;
+    if (conn->bits & BIT_RUNNING)
+        return TENON_ERR_REENTRY;
+    if ((conn->bits & BIT_EOF) != 0 || conn->phase >= TENON_PHASE_END)
+        return TENON_ERR_STATE;
+    if (conn->in_left > 0 || (conn->bits & BIT_IN_LENT) != 0)
+        return TENON_ERR_BUSY;
+    if (n == 0)
+        return TENON_OK;
+    conn->in = data;
+    conn->in_left = n;
+    conn->bits = (conn->bits & ~(BIT_CONST | BIT_PONG_WAIT)) | constant;
+    conn->life = conn->now;
+    return TENON_OK;
+}
+
+int tenon_recv(tenon_conn *conn, void *data, size_t n)
+{
+    return lend_input(conn, data, n, 0);
+}
+
+int tenon_recv_const(tenon_conn *conn, const void *data, size_t n)
+{
+    union {
+        const void *lent;
+        uint8_t *kept;
+    } pointer; /* BIT_CONST keeps anyone from writing through it */
+    pointer.lent = data;
+    return lend_input(conn, pointer.kept, n, BIT_CONST);
+}
+
+int tenon_unlend(tenon_conn *conn, const void **rest, size_t *n)
+{
+    if (conn == NULL || rest == NULL || n == NULL)
+        return TENON_ERR_NULL;
+    if (conn->bits & BIT_RUNNING)
+        return TENON_ERR_REENTRY;
+    if (conn->bits & BIT_IN_LENT)
+        return TENON_ERR_BUSY;
+    *rest = conn->in;
+    *n = conn->in_left;
+    conn->in_left = 0;
+    conn->bits &= ~BIT_WANTS_RX;
+    return TENON_OK;
+}
+
+int tenon_eof(tenon_conn *conn)
+{
+    if (conn == NULL)
+        return TENON_ERR_NULL;
+    conn->bits |= BIT_EOF;
+    return TENON_OK;
+}
+
+void tenon_conn_consume(tenon_conn *conn, size_t n)
+{
+    if (n == 0)
+        return;
+    conn->in += n;
+    conn->in_left -= n;
+    conn->offset += n;
+    if (conn->stats != NULL)
+        conn->stats->octets_in += n;
+}
+
+/* ------------------------------------------------------------------ output */
+
+int tenon_out(tenon_conn *conn, tenon_iov *iov, size_t max, size_t *count)
+{
+    if (conn == NULL || count == NULL || (iov == NULL && max > 0))
+        return TENON_ERR_NULL;
+    *count = tenon_queue_out(&conn->queue, iov, max);
+    return TENON_OK;
+}
+
+int tenon_sent(tenon_conn *conn, size_t n)
+{
+    int status = conn == NULL ? TENON_ERR_NULL : tenon_queue_sent(&conn->queue, n);
+    if (status != TENON_OK || n == 0)
+        return status;
+    conn->acked += n;
+    conn->stall = conn->now;
+    if (conn->stats != NULL)
+        conn->stats->octets_out += n;
+    if ((conn->bits & BIT_PING_QUEUED) != 0 && conn->acked >= conn->mark) {
+        conn->bits = (conn->bits & ~BIT_PING_QUEUED) | BIT_PING_SENT | BIT_PONG_WAIT;
+        conn->ping = conn->now;
+    }
+    tenon_send_waiting(conn);
+    tenon_timer_output(conn);
+    return TENON_OK;
+}
+
+uint64_t tenon_queued(const tenon_conn *conn)
+{
+    return conn == NULL ? 0 : conn->queue.pending;
+}
+
+/* --------------------------------------------------------------- handshake */
+
+int tenon_conn_head(tenon_conn *conn)
+{
+    const tenon_config *config = conn->config;
+    tenon_http1_limits limits;
+    size_t used = 0;
+    int status;
+    if (conn->in_left == 0)
+        return TENON_WAIT;
+    if (conn->rx == NULL) {
+        conn->bits |= BIT_WANTS_RX;
+        return TENON_WAIT;
+    }
+    limits.head = tenon_limit(config->max_head, 16384);
+    if (limits.head > conn->rx_size)
+        limits.head = conn->rx_size;
+    limits.target = tenon_limit(config->max_target, 8192);
+    limits.headers = tenon_limit(config->max_headers, 100);
+    status = tenon_http1_feed(&conn->u.opening.http1, &limits, conn->in, conn->in_left, &used);
+    memcpy(conn->rx + conn->held, conn->in, used);
+    conn->held += (uint32_t)used;
+    tenon_conn_consume(conn, used);
+    return status;
+}
+
+uint64_t tenon_conn_head_offset(const tenon_conn *conn, const char *at)
+{
+    if (at == NULL)
+        return conn->offset - 1;
+    return conn->offset - conn->held + (uint64_t)(at - (const char *)conn->rx);
+}
+
+int tenon_conn_head_event(tenon_conn *conn, int type)
+{
+    tenon_conn_event(conn, type, NULL, 0);
+    conn->bits |= BIT_HEAD | BIT_IN_RX;
+    return STEP_EVENT;
+}
+
+int tenon_head_get(const tenon_conn *conn, tenon_head *head)
+{
+    if (conn == NULL || head == NULL)
+        return TENON_ERR_NULL;
+    if ((conn->bits & BIT_HEAD) == 0)
+        return TENON_ERR_STATE;
+    memset(head, 0, sizeof *head);
+    conn->config->handshake->head(conn, head);
+    return TENON_OK;
+}
+
+void tenon_conn_open(tenon_conn *conn, tenon_str subprotocol)
+{
+    conn->phase = TENON_PHASE_OPENING;
+    conn->bits |= BIT_HEAD;
+    conn->u.opening.subprotocol = subprotocol;
+}
+
+/* OPEN was seen: from here on frames. */
+static void begin_frames(tenon_conn *conn)
+{
+    memset(&conn->u.frame, 0, sizeof conn->u.frame);
+    conn->phase = TENON_PHASE_FRAMES;
+    conn->held = 0;
+    conn->bits &= ~BIT_HEAD;
+    conn->due = conn->life = conn->now;
+}
+
+/* ------------------------------------------------------------------- events */
+
+int tenon_conn_event(tenon_conn *conn, int type, const void *data, size_t n)
+{
+    conn->event_type = (uint8_t)type;
+    conn->event_opcode = 0;
+    conn->event_flags = 0;
+    conn->event_rtt = 0;
+    conn->event_data = data;
+    conn->event_size = n;
+    conn->event_u.offset = 0;
+    conn->bits |= BIT_EVENT;
+    if (n == 0)
+        conn->bits &= ~(BIT_IN_LENT | BIT_IN_RX); /* nothing lies anywhere */
+    return STEP_EVENT;
+}
+
+/* How it ends, as far as it is known. */
+static void fill_ending(const tenon_conn *conn, tenon_event *event)
+{
+    event->type = TENON_EV_CLOSED;
+    event->cause = conn->cause;
+    event->sent_code = conn->sent_code;
+    event->received_code = conn->received_code;
+    event->code = (conn->bits & BIT_CLOSE_RECEIVED) != 0 ? conn->received_code : TENON_CLOSE_ABNORMAL;
+    if (conn->bits & BIT_FAILED) {
+        event->rule = conn->rule;
+        event->offset = conn->fault;
+    }
+    if (is_clean(conn))
+        event->flags |= TENON_CLEAN;
+    if (conn->reason_size > 0) {
+        event->data = conn->rx + 2;
+        event->size = conn->reason_size;
+    }
+}
+
+static void fill(const tenon_conn *conn, tenon_event *event)
+{
+    memset(event, 0, sizeof *event);
+    event->type = conn->event_type;
+    if (event->type == TENON_EV_CLOSED) {
+        fill_ending(conn, event);
+        return;
+    }
+    event->flags = conn->event_flags;
+    event->opcode = conn->event_opcode;
+    event->data = conn->event_data;
+    event->size = conn->event_size;
+    event->rtt_ms = conn->event_rtt;
+    if (event->type == TENON_EV_DATA) {
+        event->offset = conn->event_u.offset;
+        event->frame_size = conn->u.frame.size;
+    }
+    if (event->type == TENON_EV_CLOSE)
+        event->code = event->received_code = conn->received_code;
+    if (event->type == TENON_EV_RELEASED)
+        event->cookie = conn->event_u.cookie;
+}
+
+int tenon_ending(const tenon_conn *conn, tenon_event *event)
+{
+    if (conn == NULL || event == NULL)
+        return TENON_ERR_NULL;
+    if (tenon_state(conn) < TENON_CLOSING)
+        return TENON_OK;
+    memset(event, 0, sizeof *event);
+    fill_ending(conn, event);
+    return TENON_EVENT;
+}
+
+int tenon_again(tenon_conn *conn)
+{
+    if (conn == NULL)
+        return TENON_ERR_NULL;
+    if ((conn->bits & BIT_EVENT) == 0 || conn->event_type == TENON_EV_CLOSED)
+        return TENON_ERR_STATE;
+    conn->bits |= BIT_AGAIN;
+    return TENON_OK;
+}
+
+/* The current event is no longer needed. */
+static void leave_event(tenon_conn *conn)
+{
+    if ((conn->bits & BIT_EVENT) == 0)
+        return;
+    conn->bits &= ~(BIT_EVENT | BIT_IN_LENT | BIT_IN_RX);
+    if (conn->event_type == TENON_EV_OPEN && conn->phase == TENON_PHASE_OPENING)
+        begin_frames(conn);
+    if (conn->event_type == TENON_EV_RESPONSE) {
+        conn->bits &= ~BIT_HEAD;
+        conn->held = 0;
+    }
+}
+
+/* -------------------------------------------------------------- how it ends */
+
+/* The close code that tells the peer which rule was broken (RFC 6455, 7.4.1). */
+static uint16_t close_code(uint16_t rule)
+{
+    switch (rule) {
+    case TENON_RULE_UTF8:
+    case TENON_RULE_UTF8_END:
+    case TENON_RULE_CLOSE_UTF8:
+        return TENON_CLOSE_DATA;
+    case TENON_RULE_MESSAGE_SIZE:
+        return TENON_CLOSE_TOO_BIG;
+    case TENON_RULE_FRAGMENTS:
+    case TENON_RULE_CONTROL_FLOOD:
+        return TENON_CLOSE_POLICY;
+    case TENON_RULE_IDLE_TIMEOUT:
+        return TENON_CLOSE_GOING_AWAY;
+    default:
+        return TENON_CLOSE_PROTOCOL;
+    }
+}
+
+void tenon_conn_fault(tenon_conn *conn, uint16_t rule, uint64_t offset, int cause)
+{
+    if ((conn->bits & BIT_FAILED) != 0 || is_clean(conn))
+        return;
+    conn->bits |= BIT_FAILED;
+    conn->rule = rule;
+    conn->fault = offset;
+    if (conn->cause == TENON_CAUSE_NONE)
+        conn->cause = (uint8_t)cause;
+}
+
+void tenon_conn_drain(tenon_conn *conn)
+{
+    conn->phase = TENON_PHASE_DRAIN;
+    conn->since = conn->now;
+    conn->held = 0;
+    conn->want_room = 0;
+    conn->bits &= ~(BIT_WANTS_RX | BIT_HEAD);
+    if (conn->bits & BIT_FAILED)
+        conn->bits |= BIT_WRITES_OVER;
+}
+
+void tenon_conn_fail(tenon_conn *conn, uint16_t rule, uint64_t offset)
+{
+    tenon_conn_fault(conn, rule, offset, TENON_LOCAL);
+    tenon_send_cut(conn);
+    tenon_conn_drain(conn);
+    if ((conn->bits & (BIT_CLOSE_SENT | BIT_CLOSE_RECEIVED)) == 0)
+        tenon_send_close(conn, close_code(rule), 0);
+}
+
+void tenon_conn_end(tenon_conn *conn)
+{
+    if (conn->queue.pending > 0) {
+        conn->bits &= ~BIT_CLOSE_SENT; /* perhaps it never left */
+        conn->sent_code = 0;
+    }
+    tenon_queue_drop(&conn->queue);
+    conn->phase = TENON_PHASE_END;
+    conn->in_left = 0;
+    conn->held = 0;
+    conn->want_room = 0;
+    conn->bits &= ~(BIT_PONG_PENDING | BIT_CLOSE_PENDING | BIT_WANTS_RX | BIT_HEAD | BIT_STALL);
+}
+
+int tenon_abort(tenon_conn *conn, int cause)
+{
+    if (conn == NULL)
+        return TENON_ERR_NULL;
+    if (cause != TENON_LOCAL && cause != TENON_REMOTE)
+        return TENON_ERR_ARG;
+    if (conn->phase == TENON_PHASE_DEAD)
+        return TENON_ERR_STATE;
+    conn->bits &= ~(BIT_EVENT | BIT_AGAIN | BIT_IN_LENT | BIT_IN_RX);
+    tenon_conn_fault(conn, TENON_RULE_ABORT, conn->offset, cause);
+    tenon_conn_end(conn);
+    return TENON_OK;
+}
+
+/* The stream ended and all of it was looked at. */
+static int eof_step(tenon_conn *conn)
+{
+    if (conn->phase == TENON_PHASE_DRAIN)
+        return STEP_IDLE;
+    tenon_conn_fault(conn, TENON_RULE_EOF, conn->offset, TENON_REMOTE);
+    if (conn->phase != TENON_PHASE_FRAMES) {
+        tenon_conn_end(conn);
+        return STEP_AGAIN;
+    }
+    tenon_send_cut(conn);
+    tenon_conn_drain(conn);
+    return STEP_AGAIN;
+}
+
+/* ----------------------------------------------------------------- the loop */
+
+static int released(tenon_conn *conn, void *cookie)
+{
+    tenon_conn_event(conn, TENON_EV_RELEASED, NULL, 0);
+    conn->event_u.cookie = cookie;
+    return STEP_EVENT;
+}
+
+static int output_step(tenon_conn *conn)
+{
+    void *cookie;
+    if (conn->phase < TENON_PHASE_END && (conn->bits & (BIT_REF | BIT_PONG_PENDING | BIT_CLOSE_PENDING)) != 0)
+        tenon_send_waiting(conn);
+    if (tenon_queue_release(&conn->queue, &cookie))
+        return released(conn, cookie);
+    if (conn->phase == TENON_PHASE_END && (conn->bits & BIT_REF) != 0) {
+        conn->bits &= ~BIT_REF;
+        return released(conn, conn->ref_cookie);
+    }
+    if (is_writable(conn)) {
+        conn->want_room = 0;
+        return tenon_conn_event(conn, TENON_EV_WRITABLE, NULL, 0);
+    }
+    return STEP_IDLE;
+}
+
+static int opening_step(tenon_conn *conn)
+{
+    tenon_str subprotocol = conn->u.opening.subprotocol;
+    tenon_conn_event(conn, TENON_EV_OPEN, subprotocol.data, subprotocol.size);
+    if (conn->bits & BIT_HEAD)
+        conn->bits |= BIT_IN_RX;
+    return STEP_EVENT;
+}
+
+static int input_step(tenon_conn *conn)
+{
+    switch (conn->phase) {
+    case TENON_PHASE_HEAD:
+    case TENON_PHASE_BODY:
+        conn->bits &= ~BIT_WANTS_RX;
+        return conn->config->handshake->step(conn);
+    case TENON_PHASE_OPENING:
+        return opening_step(conn);
+    case TENON_PHASE_FRAMES:
+        return tenon_recv_step(conn);
+    case TENON_PHASE_DRAIN:
+        tenon_conn_consume(conn, conn->in_left);
+        return STEP_IDLE;
+    case TENON_PHASE_END:
+        conn->phase = TENON_PHASE_DEAD;
+        return tenon_conn_event(conn, TENON_EV_CLOSED, NULL, 0);
+    default: /* a decision is awaited */
+        return STEP_IDLE;
+    }
+}
+
+/* Nothing can be done with the input: what has ended, and what time demands. */
+static int idle_step(tenon_conn *conn)
+{
+    if (conn->in_left > 0 && conn->phase != TENON_PHASE_DECIDE)
+        return STEP_IDLE; /* waits for memory */
+    if ((conn->bits & BIT_EOF) != 0 && eof_step(conn) == STEP_AGAIN)
+        return STEP_AGAIN;
+    if (is_over(conn)) {
+        tenon_conn_end(conn);
+        return STEP_AGAIN;
+    }
+    return tenon_timer_fire(conn) ? STEP_AGAIN : STEP_IDLE;
+}
+
+static int step(tenon_conn *conn)
+{
+    int found;
+    if (conn->stats != NULL)
+        conn->stats->steps++;
+    if (conn->phase == TENON_PHASE_DEAD)
+        return STEP_IDLE;
+    found = output_step(conn);
+    if (found == STEP_IDLE)
+        found = input_step(conn);
+    return found == STEP_IDLE ? idle_step(conn) : found;
+}
+
+int tenon_next(tenon_conn *conn, tenon_event *event)
+{
+    int found;
+    if (conn == NULL || event == NULL)
+        return TENON_ERR_NULL;
+    if (conn->bits & BIT_RUNNING)
+        return TENON_ERR_REENTRY;
+    if (conn->bits & BIT_AGAIN) {
+        conn->bits &= ~BIT_AGAIN;
+        fill(conn, event);
+        return TENON_EVENT;
+    }
+    leave_event(conn);
+    do {
+        found = step(conn);
+    } while (found == STEP_AGAIN);
+    if (found == STEP_IDLE)
+        return TENON_OK;
+    fill(conn, event);
+    return TENON_EVENT;
+}

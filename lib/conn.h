@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 4: the connection. Its parts, in files of their own:
+ *
+ *   conn.c    making one, buffers, the loop behind tenon_next, how it ends
+ *   recv.c    frames and messages in
+ *   send.c    messages and control frames out
+ *   timer.c   deadlines
+ *   server.c, client.c   the opening handshake, reached through a vtable that the
+ *             configuration function stores, so that the linker can leave it out
+ */
+#ifndef TENON_CONN_H
+#define TENON_CONN_H
+
+#include "base.h"
+#include "http1.h"
+#include "message.h"
+#include "queue.h"
+
+/* What tenon_next does with input. */
+enum {
+    TENON_PHASE_HEAD = 0, /* the handshake reads a head */
+    TENON_PHASE_DECIDE,   /* server: the program has the request */
+    TENON_PHASE_OPENING,  /* OPEN is to be told */
+    TENON_PHASE_FRAMES,
+    TENON_PHASE_BODY,     /* client: after an answer that is not 101 */
+    TENON_PHASE_DRAIN,    /* the conversation is over: discard until the transport ends */
+    TENON_PHASE_END,      /* CLOSED is to be told */
+    TENON_PHASE_DEAD      /* CLOSED was told */
+};
+
+/* tenon_conn.bits */
+#define BIT_SERVER 0x00000001u        /* our role */
+#define BIT_RUNNING 0x00000002u       /* inside a callback of tenon_run */
+#define BIT_EOF 0x00000004u           /* no more input after what is lent */
+#define BIT_CONST 0x00000008u         /* lent octets must not be written */
+#define BIT_TICKED 0x00000010u        /* now is valid */
+#define BIT_EVENT 0x00000020u         /* an event is current */
+#define BIT_AGAIN 0x00000040u         /* the current event comes again */
+#define BIT_IN_LENT 0x00000080u       /* its data lies in the lent octets */
+#define BIT_IN_RX 0x00000100u         /* its data lies in rx, or it shows the head */
+#define BIT_FAILED 0x00000200u        /* a rule was broken, by the peer or by time */
+#define BIT_WANTS_RX 0x00000400u
+#define BIT_CLOSE_PENDING 0x00000800u /* a Close waits for room */
+#define BIT_CLOSE_SENT 0x00001000u    /* a Close is in the queue, or was */
+#define BIT_CLOSE_RECEIVED 0x00002000u
+#define BIT_PONG_PENDING 0x00004000u  /* a Pong waits for room */
+#define BIT_PING_QUEUED 0x00008000u   /* an own Ping is in the queue up to mark */
+#define BIT_PING_SENT 0x00010000u     /* an own Ping is out and not answered */
+#define BIT_PONG_WAIT 0x00020000u     /* nothing was received since */
+#define BIT_REF 0x00040000u           /* a reference is being framed */
+#define BIT_REF_FIRST 0x00080000u     /* and its first frame is to come */
+#define BIT_OPAQUE 0x00100000u        /* granted: no UTF-8 checks */
+#define BIT_SHUT 0x00200000u          /* the program has shut the sending side */
+#define BIT_HEAD 0x00400000u          /* rx holds a readable head */
+#define BIT_REQUESTED 0x00800000u     /* client: the request was queued */
+#define BIT_BAD_TEXT 0x01000000u      /* fail with rule at fault when the current event is done */
+#define BIT_CLOSE_ASKED 0x02000000u   /* tenon_close was called */
+#define BIT_PLAIN 0x04000000u         /* server: the request asks for no upgrade */
+#define BIT_WRITES_OVER 0x08000000u   /* nothing follows what is queued: SHUT_WR */
+#define BIT_STALL 0x10000000u         /* the stall timer runs */
+
+struct tenon_conn {
+    const tenon_config *config;
+    tenon_stats *stats;
+
+    /* input: what is left of the lent octets, and its place in the stream */
+    uint8_t *in;
+    size_t in_left;
+    uint64_t offset;
+    uint8_t *rx;
+    uint32_t rx_size;
+    uint32_t held; /* octets of rx in use: of the head, or behind the reserve of a message */
+
+    tenon_queue queue;
+    uint64_t acked; /* octets acknowledged in all */
+    uint64_t mark;  /* the own Ping is sent when acked reaches this */
+
+    union {
+        struct {
+            tenon_http1 http1;
+            uint8_t nonce[16];
+            tenon_str subprotocol;
+            const tenon_request *request;
+            uint32_t interim; /* 1xx answers seen */
+        } opening;
+        struct {
+            tenon_message message;
+            uint64_t size; /* of the current frame */
+            uint64_t left; /* payload octets still to come */
+            uint8_t header[TENON_FRAME_HEADER_MAX];
+            uint8_t have;   /* octets in header, or 0 between headers */
+            uint8_t first;  /* first octet of the current frame */
+            uint8_t masked;
+            uint8_t key[4];
+            uint8_t inside; /* 1 from a frame's header to its last octet */
+            tenon_utf8 reason;
+        } frame;
+    } u;
+
+    /* output */
+    const uint8_t *ref_data; /* the reference being framed */
+    size_t ref_left;
+    void *ref_cookie;
+    uint32_t want_room;      /* the send that was refused needs so much; 0: none */
+    uint8_t ref_opcode;
+    uint8_t out_opcode;      /* of the streamed message in progress, 0 for none */
+    tenon_utf8 out_utf8;
+    uint8_t pong_size;       /* of the waiting Pong */
+    uint8_t close_size;      /* of the waiting Close's reason */
+    uint16_t close_code;     /* of the waiting Close */
+
+    /* time */
+    uint64_t now;
+    uint64_t since; /* when the handshake, later the ending, began */
+    uint64_t life;  /* when something was last received */
+    uint64_t due;   /* when the own Ping was last due */
+    uint64_t ping;  /* when it was last sent */
+    uint64_t stall; /* when the transport last took something */
+    uint32_t ping_number;
+    uint32_t controls; /* control frames since data or time went on */
+
+    uint32_t bits;
+    uint8_t phase;
+    uint8_t rsv_first;
+    uint8_t rsv_next;
+    uint8_t reason_size; /* of the peer's reason, kept in rx */
+
+    /* how it ends */
+    uint64_t fault; /* offset */
+    uint16_t rule;
+    uint16_t sent_code;
+    uint16_t received_code;
+    uint8_t cause;
+
+    /* the current event */
+    uint8_t event_type;
+    uint8_t event_opcode;
+    uint16_t event_flags;
+    uint32_t event_rtt;
+    const uint8_t *event_data;
+    size_t event_size;
+    union {
+        uint64_t offset; /* DATA */
+        void *cookie;    /* RELEASED */
+    } event_u;
+};
+
+/* What a step of the machine found. */
+enum { STEP_IDLE = 0, STEP_EVENT = 1, STEP_AGAIN = 2 };
+
+/* A handshake of either role. */
+struct tenon_handshake {
+    /* Works on lent input in PHASE_HEAD or PHASE_BODY: a STEP_ value. */
+    int (*step)(tenon_conn *conn);
+    /* The handshake timeout: ends the attempt, with an answer if there can be one. */
+    void (*timeout)(tenon_conn *conn);
+    /* Fills *head from what rx holds. */
+    void (*head)(const tenon_conn *conn, tenon_head *head);
+};
+
+/* The limit in force: the default for 0, no limit for TENON_OFF. */
+TENON_INTERNAL uint32_t tenon_limit(uint32_t value, uint32_t standard);
+
+/* Makes an event current; returns STEP_EVENT. */
+TENON_INTERNAL int tenon_conn_event(tenon_conn *conn, int type, const void *data, size_t n);
+
+/* n lent octets are used up. */
+TENON_INTERNAL void tenon_conn_consume(tenon_conn *conn, size_t n);
+
+/* The connection breaks off for that reason; the first reason stays. */
+TENON_INTERNAL void tenon_conn_fault(tenon_conn *conn, uint16_t rule, uint64_t offset, int cause);
+
+/* fault, then a Close with the code of the rule behind what is queued, then drain. */
+TENON_INTERNAL void tenon_conn_fail(tenon_conn *conn, uint16_t rule, uint64_t offset);
+
+/* Nothing more is said: drain from here on. */
+TENON_INTERNAL void tenon_conn_drain(tenon_conn *conn);
+
+/* Drops all input and output: CLOSED comes next, after the RELEASED. */
+TENON_INTERNAL void tenon_conn_end(tenon_conn *conn);
+
+/* The handshake is done: OPEN comes next. */
+TENON_INTERNAL void tenon_conn_open(tenon_conn *conn, tenon_str subprotocol);
+
+/* Makes the head that rx holds readable, under an event without data. */
+TENON_INTERNAL int tenon_conn_head_event(tenon_conn *conn, int type);
+
+/* Appends lent octets of a head to rx; returns tenon_http1_feed's status. WAIT
+ * without rx sets BIT_WANTS_RX. */
+TENON_INTERNAL int tenon_conn_head(tenon_conn *conn);
+
+/* Where the octet of the head at *at was in the stream; NULL: the last one. */
+TENON_INTERNAL uint64_t tenon_conn_head_offset(const tenon_conn *conn, const char *at);
+
+/* recv.c: works on lent input in PHASE_FRAMES: a STEP_ value. */
+TENON_INTERNAL int tenon_recv_step(tenon_conn *conn);
+TENON_INTERNAL size_t tenon_recv_needed(const tenon_conn *conn);
+
+/* send.c */
+/* Puts whatever waited for room: Pong, the next frame of a reference, Close. */
+TENON_INTERNAL void tenon_send_waiting(tenon_conn *conn);
+/* Answers a Ping, now or when there is room. */
+TENON_INTERNAL void tenon_send_pong(tenon_conn *conn, const uint8_t *payload, size_t n);
+/* An own Ping; 0 if there is no room. */
+TENON_INTERNAL int tenon_send_ping(tenon_conn *conn);
+/* A Close with this code (TENON_CLOSE_NONE: empty), reason already in its slot. */
+TENON_INTERNAL void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size);
+/* The reference being framed goes no further. */
+TENON_INTERNAL void tenon_send_cut(tenon_conn *conn);
+TENON_INTERNAL uint8_t *tenon_send_close_slot(const tenon_conn *conn);
+
+/* timer.c */
+/* Acts on the earliest deadline that has passed: 1 if it did. */
+TENON_INTERNAL int tenon_timer_fire(tenon_conn *conn);
+/* Output is queued, or moved, or gone: the stall timer. */
+TENON_INTERNAL void tenon_timer_output(tenon_conn *conn);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 1: header fields as octets: characters, names, lists over several lines
+ * and the extension grammar (RFC 9110, 5; RFC 6455, 9.1). tenon_header_next,
+ * tenon_header_find, tenon_extension_next and tenon_parameter_next live here too.
+ *
+ * Every walk is linear: each octet is looked at a fixed number of times, however
+ * many lines, commas or blanks the peer sends.
+ */
+#ifndef TENON_FIELD_H
+#define TENON_FIELD_H
+
+#include "base.h"
+#include "tenon/handshake.h"
+
+/* 1 if c may stand in a token (RFC 9110, 5.6.2), else 0. */
+TENON_INTERNAL int tenon_is_tchar(uint8_t c);
+
+/* 1 if c may stand in a field value or reason phrase: HTAB, SP, visible, obs-text. */
+TENON_INTERNAL int tenon_is_text(uint8_t c);
+
+/* 1 if s is a token; an empty one is not. */
+TENON_INTERNAL int tenon_is_token(tenon_str s);
+
+/* 1 if s may be a field value; an empty one may. */
+TENON_INTERNAL int tenon_is_value(tenon_str s);
+
+/* 1 if the two are the same octets. */
+TENON_INTERNAL int tenon_same(tenon_str a, tenon_str b);
+
+/* 1 if the two are the same but for the case of ASCII letters. */
+TENON_INTERNAL int tenon_alike(tenon_str a, tenon_str b);
+
+/* 1 if s is the NUL-terminated text, but for the case of ASCII letters. */
+TENON_INTERNAL int tenon_is(tenon_str s, const char *text);
+
+/* 1 if s is one of the texts, in any case: they stand one behind the other, each
+ * with its NUL, and an empty one ends them. (An array would need pointers too.) */
+TENON_INTERNAL int tenon_is_one_of(tenon_str s, const char *texts);
+
+/* A string of the public structs, where size 0 means "ends with NUL" and data
+ * NULL stands for nothing. */
+TENON_INTERNAL tenon_str tenon_string(const char *data, size_t size);
+
+/* Takes what stands in front of the first end (or all) off *rest, and end too. */
+TENON_INTERNAL tenon_str tenon_take(tenon_str *rest, char end);
+
+/* s without the SP and HTAB around it. */
+TENON_INTERNAL tenon_str tenon_trim(tenon_str s);
+
+/*
+ * How often the field of that name occurs: 0, 1, or 2 for more than once. *field:
+ * the first, or the second, which should not be there; untouched for 0.
+ */
+TENON_INTERNAL int tenon_field_count(const tenon_fields *fields, const char *name, tenon_header *field);
+
+/* Where a field is to be blamed: its value, or its name when the value is empty. */
+TENON_INTERNAL const char *tenon_field_at(const tenon_header *field);
+
+/*
+ * The next element of a comma list, blanks around it removed; empty elements are
+ * passed over (RFC 9110, 5.6.1.2). TENON_OK; TENON_END; or TENON_ERR_PROTOCOL if
+ * the field is there but no element. Commas in quotes divide too: no list that
+ * is read here can hold one in a good element.
+ */
+TENON_INTERNAL int tenon_list_next(const tenon_fields *fields, const char *name, tenon_cursor *cursor,
+                                   tenon_str *element);
+
+/* 1 if member, in any case, is an element of the list. */
+TENON_INTERNAL int tenon_list_has(const tenon_fields *fields, const char *name, const char *member);
+
+/*
+ * 1 if no Content-Length says anything but zero. The fields of an upgrade must
+ * not announce content, so no number is ever converted and none can overflow.
+ */
+TENON_INTERNAL int tenon_no_content(const tenon_fields *fields, const char **at);
+
+#endif

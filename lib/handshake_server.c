@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+#include "handshake_server.h"
+
+#include "field.h"
+#include "key.h"
+#include "negotiate.h"
+#include "uri.h"
+
+#define HTTP_1_1 0x0101
+
+/* -------------------------------------------------------------- the target */
+
+/*
+ * Splits a target of either form (RFC 9112, 3.2): *path is what origin-form would
+ * be, *authority what an absolute target names, untouched otherwise. 0 for a
+ * target that GET cannot have. An absolute target with a query but no path is
+ * refused too: its origin-form is no slice of it.
+ */
+static int split_target(tenon_str target, tenon_str *path, tenon_str *authority)
+{
+    tenon_uri uri;
+    if (tenon_target_valid(target)) {
+        *path = target;
+        return 1;
+    }
+    /* ws: and wss: are no schemes of HTTP requests. */
+    if (target.size == 0 || (target.data[0] | 0x20) != 'h'
+        || tenon_uri_parse(target.data, target.size, &uri, NULL) != TENON_OK)
+        return 0;
+    *authority = uri.authority;
+    if (uri.path.size == 0) {
+        *path = tenon_string("/", 1);
+        return uri.query.data == NULL;
+    }
+    path->data = uri.path.data;
+    path->size = target.size - (size_t)(uri.path.data - target.data);
+    return 1;
+}
+
+void tenon_server_head(const char *text, size_t n, tenon_head *head)
+{
+    tenon_http1_request(text, n, head);
+    (void)tenon_header_find(&head->fields, "Host", &head->authority);
+    (void)tenon_header_find(&head->fields, "Origin", &head->origin);
+    (void)split_target(head->target, &head->target, &head->authority);
+}
+
+/* --------------------------------------------------------------- the check */
+
+/* Each of the checks returns 1 when the request is good, or this, which is 0. */
+static int blame(tenon_verdict *verdict, uint16_t status, uint16_t rule, const char *at)
+{
+    verdict->status = status;
+    verdict->rule = rule;
+    verdict->at = at;
+    return 0;
+}
+
+static int check_line(tenon_str method, tenon_str target, uint16_t version, tenon_verdict *verdict)
+{
+    static const char known[] = "HEAD\0POST\0PUT\0DELETE\0CONNECT\0OPTIONS\0TRACE\0PATCH\0GET\0";
+    tenon_str path, authority;
+    if (version >> 8 != HTTP_1_1 >> 8)
+        return blame(verdict, 505, TENON_RULE_HTTP_VERSION, NULL);
+    if (!tenon_same(method, tenon_string("GET", 3)))
+        return blame(verdict, tenon_is_one_of(method, known) ? 405 : 501, TENON_RULE_METHOD, method.data);
+    if (!split_target(target, &path, &authority))
+        return blame(verdict, 400, TENON_RULE_TARGET, target.data);
+    return 1;
+}
+
+/* Exactly one, even if the target is absolute (RFC 9112, 3.2). HTTP/1.0 may do
+ * without. */
+static int check_host(uint16_t version, const tenon_fields *fields, tenon_verdict *verdict)
+{
+    tenon_header field;
+    int count = tenon_field_count(fields, "Host", &field);
+    if (count == 0)
+        return version < HTTP_1_1 || blame(verdict, 400, TENON_RULE_HOST, NULL);
+    return (count == 1 && tenon_host_valid(tenon_string(field.value, field.value_size)))
+           || blame(verdict, 400, TENON_RULE_HOST, tenon_field_at(&field));
+}
+
+/*
+ * Content in an upgrade would be told from frames by guessing, which is how
+ * requests are smuggled (RFC 9112, 11.2); so there must be none, and no doubt of it.
+ */
+static int check_body(const tenon_fields *fields, tenon_verdict *verdict)
+{
+    static const char codings[] = "chunked\0gzip\0deflate\0compress\0x-gzip\0x-compress\0";
+    static const char name[] = "Transfer-Encoding";
+    tenon_header field;
+    tenon_cursor cursor;
+    tenon_str coding;
+    const char *at;
+    if (!tenon_no_content(fields, &at))
+        return blame(verdict, 400, TENON_RULE_BODY, at);
+    if (tenon_field_count(fields, name, &field) == 0)
+        return 1;
+    memset(&cursor, 0, sizeof cursor);
+    while (tenon_field_count(fields, "Content-Length", &field) == 0
+           && tenon_list_next(fields, name, &cursor, &coding) == TENON_OK) {
+        if (!tenon_is_one_of(coding, codings))
+            return blame(verdict, 501, TENON_RULE_TRANSFER_CODING, coding.data);
+    }
+    return blame(verdict, 400, TENON_RULE_BODY, tenon_field_at(&field));
+}
+
+static int check_upgrade(uint16_t version, const tenon_fields *fields, tenon_verdict *verdict)
+{
+    tenon_header field;
+    /* HTTP/1.0 knows neither Expect nor Upgrade (RFC 9110, 7.8 and 10.1.1). */
+    if (version < HTTP_1_1)
+        return blame(verdict, 426, TENON_RULE_UPGRADE, NULL);
+    /* 100 would have to go out before 101 (RFC 9110, 7.8), for content that must
+     * not be there. */
+    if (tenon_field_count(fields, "Expect", &field) > 0)
+        return blame(verdict, 417, TENON_RULE_EXPECT, tenon_field_at(&field));
+    if (!tenon_list_has(fields, "Upgrade", "websocket"))
+        return blame(verdict, 426, TENON_RULE_UPGRADE,
+                     tenon_field_count(fields, "Upgrade", &field) > 0 ? tenon_field_at(&field) : NULL);
+    if (!tenon_list_has(fields, "Connection", "upgrade"))
+        return blame(verdict, 400, TENON_RULE_CONNECTION,
+                     tenon_field_count(fields, "Connection", &field) > 0 ? tenon_field_at(&field) : NULL);
+    return 1;
+}
+
+/* 1 if the version is in its grammar: 0 to 255 without leading zeros (RFC 6455, 4.3). */
+static int is_version(const tenon_header *field)
+{
+    size_t i;
+    unsigned int number = 0;
+    if (field->value_size > 3 || field->value_size == 0 || (field->value[0] == '0' && field->value_size > 1))
+        return 0;
+    for (i = 0; i < field->value_size; i++) {
+        if (field->value[i] < '0' || field->value[i] > '9')
+            return 0;
+        number = number * 10 + (unsigned int)(field->value[i] - '0');
+    }
+    return number <= 255;
+}
+
+static int check_version(const tenon_fields *fields, tenon_verdict *verdict)
+{
+    tenon_header field;
+    int count = tenon_field_count(fields, "Sec-WebSocket-Version", &field);
+    if (count == 0)
+        return blame(verdict, 400, TENON_RULE_VERSION, NULL);
+    if (count > 1 || !is_version(&field))
+        return blame(verdict, 400, TENON_RULE_VERSION, tenon_field_at(&field));
+    return tenon_is(tenon_string(field.value, field.value_size), "13")
+           || blame(verdict, 426, TENON_RULE_VERSION, field.value);
+}
+
+static int check_key(const tenon_fields *fields, tenon_verdict *verdict)
+{
+    char accept[TENON_ACCEPT_SIZE + 1];
+    tenon_header field;
+    int count = tenon_field_count(fields, "Sec-WebSocket-Key", &field);
+    if (count == 0)
+        return blame(verdict, 400, TENON_RULE_KEY, NULL);
+    if (count > 1 || tenon_key_accept(field.value, field.value_size, accept) != TENON_OK)
+        return blame(verdict, 400, TENON_RULE_KEY, tenon_field_at(&field));
+    verdict->key.data = field.value;
+    verdict->key.size = field.value_size;
+    return 1;
+}
+
+static int check_offer(const tenon_fields *fields, tenon_verdict *verdict)
+{
+    const char *at = NULL;
+    uint16_t rule = tenon_offer_check(fields, &at);
+    return rule == TENON_RULE_NONE || blame(verdict, 400, rule, at);
+}
+
+int tenon_upgrade_check(tenon_str method, tenon_str target, uint16_t version, const tenon_fields *fields,
+                        tenon_verdict *verdict)
+{
+    uint32_t size;
+    if (fields == NULL || verdict == NULL)
+        return TENON_ERR_NULL;
+    size = verdict->size;
+    if (size < sizeof *verdict)
+        return TENON_ERR_SIZE;
+    memset(verdict, 0, sizeof *verdict);
+    verdict->size = size;
+    (void)tenon_header_find(fields, "Origin", &verdict->origin);
+    if (check_line(method, target, version, verdict) && check_host(version, fields, verdict)
+        && check_body(fields, verdict) && check_upgrade(version, fields, verdict) && check_version(fields, verdict)
+        && check_key(fields, verdict) && check_offer(fields, verdict))
+        verdict->status = 101;
+    return TENON_OK;
+}
+
+/* ------------------------------------------------------------- the answers */
+
+static int fitted(const tenon_text *out)
+{
+    return out->used <= out->room ? TENON_OK : TENON_ERR_TOO_BIG;
+}
+
+int tenon_server_accept(const tenon_fields *request, const tenon_answer *answer, tenon_text *out,
+                        tenon_str *subprotocol)
+{
+    char accept[TENON_ACCEPT_SIZE + 1];
+    tenon_str key;
+    int status = tenon_answer_valid(request, answer, subprotocol);
+    if (status != TENON_OK)
+        return status;
+    (void)tenon_header_find(request, "Sec-WebSocket-Key", &key);
+    status = tenon_key_accept(key.data, key.size, accept);
+    if (status != TENON_OK)
+        return status;
+    tenon_text_string(out, "HTTP/1.1 101 Switching Protocols\r\n"
+                           "Upgrade: websocket\r\n"
+                           "Connection: Upgrade\r\n");
+    tenon_text_field(out, "Sec-WebSocket-Accept", tenon_string(accept, TENON_ACCEPT_SIZE));
+    if (subprotocol->data != NULL)
+        tenon_text_field(out, TENON_FIELD_PROTOCOL, *subprotocol);
+    if (answer != NULL && answer->extensions != NULL)
+        tenon_text_field(out, TENON_FIELD_EXTENSIONS, tenon_string(answer->extensions, answer->extensions_size));
+    if (answer != NULL)
+        tenon_text_end(out, answer->headers, answer->header_count);
+    else
+        tenon_text_end(out, NULL, 0);
+    return fitted(out);
+}
+
+/* The status line; without a reason phrase of the program's, the usual one, or an
+ * empty one where none is known (RFC 9112, 4). */
+static void put_status(tenon_text *out, uint16_t status, tenon_str reason)
+{
+    static const char usual[] = "200 OK\0"
+                                "301 Moved Permanently\0"
+                                "302 Found\0"
+                                "303 See Other\0"
+                                "307 Temporary Redirect\0"
+                                "308 Permanent Redirect\0"
+                                "400 Bad Request\0"
+                                "401 Unauthorized\0"
+                                "403 Forbidden\0"
+                                "404 Not Found\0"
+                                "405 Method Not Allowed\0"
+                                "408 Request Timeout\0"
+                                "414 URI Too Long\0"
+                                "417 Expectation Failed\0"
+                                "426 Upgrade Required\0"
+                                "429 Too Many Requests\0"
+                                "431 Request Header Fields Too Large\0"
+                                "500 Internal Server Error\0"
+                                "501 Not Implemented\0"
+                                "503 Service Unavailable\0"
+                                "505 HTTP Version Not Supported\0";
+    const char *line = usual;
+    while (*line != '\0'
+           && (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0') != status)
+        line += strlen(line) + 1;
+    if (reason.data == NULL && *line != '\0')
+        reason = tenon_string(line + 4, 0);
+    tenon_text_string(out, "HTTP/1.1 ");
+    tenon_text_number(out, status);
+    tenon_text_put(out, " ", 1);
+    tenon_text_put(out, reason.data, reason.size);
+    tenon_text_put(out, "\r\n", 2);
+}
+
+int tenon_server_reject(const tenon_refusal *refusal, tenon_text *out)
+{
+    uint16_t status = refusal->status;
+    tenon_str reason = tenon_string(refusal->reason, refusal->reason_size);
+    tenon_header allow;
+    tenon_fields fields;
+    int empty = status == 204 || status == 304;
+    if (status < 200 || status > 599 || (empty && refusal->body_size > 0))
+        return TENON_ERR_STATUS;
+    if (!tenon_is_value(reason) || tenon_headers_check(refusal->headers, refusal->header_count) != TENON_OK)
+        return TENON_ERR_HEADER;
+    put_status(out, status, reason);
+    if (status == 426) /* RFC 9110, 15.5.22; RFC 6455, 4.4 */
+        tenon_text_string(out, "Upgrade: websocket\r\n"
+                               "Connection: Upgrade, close\r\n"
+                               "Sec-WebSocket-Version: 13\r\n");
+    else
+        tenon_text_string(out, "Connection: close\r\n");
+    memset(&fields, 0, sizeof fields);
+    fields.array = refusal->headers;
+    fields.count = refusal->header_count;
+    if (status == 405 && tenon_field_count(&fields, "Allow", &allow) == 0)
+        tenon_text_string(out, "Allow: GET\r\n");
+    if (!empty) {
+        tenon_text_string(out, "Content-Length: ");
+        tenon_text_number(out, refusal->body_size);
+        tenon_text_put(out, "\r\n", 2);
+    }
+    tenon_text_end(out, refusal->headers, refusal->header_count);
+    return fitted(out);
+}
+
+void tenon_server_refuse(uint16_t status, tenon_text *out)
+{
+    tenon_refusal refusal;
+    memset(&refusal, 0, sizeof refusal);
+    refusal.status = status;
+    (void)tenon_server_reject(&refusal, out);
+}

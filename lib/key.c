@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "key.h"
+
+#include "base64.h"
+#include "sha1.h"
+
+#define GUID_SIZE 36 /* RFC 6455, 1.3 */
+
+int tenon_key_make(const uint8_t nonce[16], char key[TENON_KEY_SIZE + 1])
+{
+    if (nonce == NULL || key == NULL)
+        return TENON_ERR_NULL;
+    tenon_base64_encode(nonce, 16, key);
+    key[TENON_KEY_SIZE] = '\0';
+    return TENON_OK;
+}
+
+int tenon_key_accept(const char *key, size_t size, char accept[TENON_ACCEPT_SIZE + 1])
+{
+    char text[TENON_KEY_SIZE + GUID_SIZE];
+    uint8_t octets[20];
+    if (key == NULL || accept == NULL)
+        return TENON_ERR_NULL;
+    if (size != TENON_KEY_SIZE || !tenon_base64_decode16(key, size, octets))
+        return TENON_ERR_ARG;
+    /* The key goes in as received: decoding and encoding again would lose pad
+     * bits that are not zero, and the peer hashes what it sent. */
+    memcpy(text, key, TENON_KEY_SIZE);
+    memcpy(text + TENON_KEY_SIZE, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11", GUID_SIZE);
+    tenon_sha1(text, sizeof text, octets);
+    tenon_base64_encode(octets, sizeof octets, accept);
+    accept[TENON_ACCEPT_SIZE] = '\0';
+    return TENON_OK;
+}

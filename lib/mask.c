@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "base.h"
+#include "tenon/frame.h"
+
+#define WORD_SIZE sizeof(uint64_t)
+#define HIGH_BITS 0x8080808080808080u
+
+/* Octets unmasked before they are checked, where text is not all ASCII: few
+ * enough to be still in the first cache, enough to make the calls cheap. */
+#define BLOCK_SIZE 256
+
+/* A word of the stream and the key are octets in memory order on both sides of
+ * the XOR, so the order of octets within an integer does not matter. */
+static uint64_t load(const uint8_t *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+
+static void store(uint8_t *p, uint64_t word)
+{
+    memcpy(p, &word, sizeof word);
+}
+
+/* The key as it lies over a word that begins at phase. As 4 divides WORD_SIZE,
+ * it lies the same over every following word. */
+static uint64_t key_word(const uint8_t key[4], size_t phase)
+{
+    uint8_t octets[WORD_SIZE];
+    size_t i;
+    for (i = 0; i < WORD_SIZE; i++)
+        octets[i] = key[(phase + i) % 4];
+    return load(octets);
+}
+
+size_t tenon_mask(void *dst, const void *src, size_t n, const uint8_t key[4], size_t phase)
+{
+    uint8_t *to = dst;
+    const uint8_t *from = src;
+    size_t i = 0;
+    phase %= 4;
+    if (n >= WORD_SIZE) {
+        uint64_t word = key_word(key, phase);
+        for (; n - i >= WORD_SIZE; i += WORD_SIZE)
+            store(to + i, load(from + i) ^ word);
+    }
+    for (; i < n; i++)
+        to[i] = from[i] ^ key[(phase + i) % 4];
+    return (phase + n % 4) % 4;
+}
+
+/* Unmasks whole words up to the first that is not ASCII; returns their octets. */
+static size_t mask_ascii(uint8_t *to, const uint8_t *from, size_t n, uint64_t key)
+{
+    size_t i;
+    for (i = 0; n - i >= WORD_SIZE; i += WORD_SIZE) {
+        uint64_t word = load(from + i) ^ key;
+        if (word & HIGH_BITS)
+            break;
+        store(to + i, word);
+    }
+    return i;
+}
+
+size_t tenon_mask_utf8(void *dst, const void *src, size_t n, const uint8_t key[4], size_t phase, tenon_utf8 *state)
+{
+    uint8_t *to = dst;
+    const uint8_t *from = src;
+    size_t i = 0;
+    phase %= 4;
+    while (i < n) {
+        size_t size, good;
+        if (state->need == 0)
+            i += mask_ascii(to + i, from + i, n - i, key_word(key, phase + i));
+        size = n - i < BLOCK_SIZE ? n - i : BLOCK_SIZE;
+        if (size == 0)
+            break;
+        tenon_mask(to + i, from + i, size, key, phase + i);
+        good = tenon_utf8_check(state, to + i, size);
+        i += good;
+        if (good < size)
+            break;
+    }
+    return i;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 3: the message that data frames add up to (RFC 6455, 5.4): order of
+ * fragments, total size, and UTF-8 across frames. Knows nothing of where octets lie.
+ */
+#ifndef TENON_MESSAGE_H
+#define TENON_MESSAGE_H
+
+#include "base.h"
+#include "tenon/frame.h"
+
+typedef struct tenon_message {
+    uint64_t size;      /* octets of all frames begun, the current one included */
+    uint64_t delivered; /* octets told to the program */
+    uint32_t fragments; /* frames begun */
+    tenon_utf8 utf8;
+    uint8_t opcode;     /* TEXT or BINARY; 0 when no message is in progress */
+    uint8_t first;      /* first octet of the first frame */
+    uint8_t text;       /* 1 if payload is checked to be UTF-8 */
+    uint8_t told;       /* 1 once a piece was delivered */
+} tenon_message;
+
+/* A data frame with this first octet comes next: TENON_RULE_NONE, CONTINUATION or
+ * UNFINISHED. */
+TENON_INTERNAL uint16_t tenon_message_order(const tenon_message *message, uint8_t first);
+
+/* 1 if a frame of that many octets still fits under the limit. */
+TENON_INTERNAL int tenon_message_fits(const tenon_message *message, uint8_t first, uint64_t payload, uint64_t limit);
+
+/* The frame begins; check: text is to be validated. */
+TENON_INTERNAL void tenon_message_begin(tenon_message *message, uint8_t first, uint64_t payload, int check);
+
+/*
+ * Takes n payload octets from src to dst (which may be src): unmasks them if key
+ * is not NULL, copies them, and checks text. Returns n, or the index of the first
+ * octet that is not UTF-8.
+ */
+TENON_INTERNAL size_t tenon_message_take(tenon_message *message, uint8_t *dst, const uint8_t *src, size_t n,
+                                         const uint8_t *key, size_t phase);
+
+/* 1 if text is not in the middle of a code point. */
+TENON_INTERNAL int tenon_message_whole(const tenon_message *message);
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+#include "negotiate.h"
+
+#include "field.h"
+
+/* The fields that one line makes. */
+static tenon_fields fields_of(const tenon_header *line)
+{
+    tenon_fields fields;
+    memset(&fields, 0, sizeof fields);
+    fields.array = line;
+    fields.count = 1;
+    return fields;
+}
+
+/* The line that a string of the program's makes. */
+static tenon_header line_of(const char *name, const char *value, size_t size)
+{
+    tenon_header line;
+    memset(&line, 0, sizeof line);
+    line.name = name;
+    line.value = value;
+    line.value_size = size;
+    return line;
+}
+
+/* ------------------------------------------------------------ subprotocols */
+
+int tenon_subprotocol_next(const tenon_fields *fields, tenon_cursor *cursor, tenon_str *name)
+{
+    int status;
+    if (fields == NULL || cursor == NULL || name == NULL)
+        return TENON_ERR_NULL;
+    status = tenon_list_next(fields, TENON_FIELD_PROTOCOL, cursor, name);
+    return status == TENON_OK && !tenon_is_token(*name) ? TENON_ERR_PROTOCOL : status;
+}
+
+/* Finds what was offered; in exact case (RFC 7936, 2). 1 and the slice of the
+ * offer, or 0 and data NULL. */
+static int find_offered(const tenon_fields *request, tenon_str want, tenon_str *found)
+{
+    tenon_cursor cursor;
+    memset(&cursor, 0, sizeof cursor);
+    while (tenon_subprotocol_next(request, &cursor, found) == TENON_OK) {
+        if (tenon_same(*found, want))
+            return 1;
+    }
+    memset(found, 0, sizeof *found);
+    return 0;
+}
+
+int tenon_subprotocol_choose(const tenon_fields *fields, const char *const *ours, size_t count, tenon_str *chosen)
+{
+    size_t i;
+    if (fields == NULL || chosen == NULL || (ours == NULL && count > 0))
+        return TENON_ERR_NULL;
+    memset(chosen, 0, sizeof *chosen);
+    for (i = 0; i < count; i++) {
+        if (find_offered(fields, tenon_string(ours[i], 0), chosen))
+            return TENON_OK;
+    }
+    return TENON_END;
+}
+
+int tenon_origin_allowed(tenon_str origin, const char *const *allowed, size_t count, int allow_absent)
+{
+    size_t i;
+    if (origin.data == NULL)
+        return allow_absent != 0;
+    for (i = 0; allowed != NULL && i < count; i++) {
+        if (allowed[i] != NULL && tenon_is(origin, allowed[i]))
+            return 1;
+    }
+    return 0;
+}
+
+static int subprotocols_valid(const tenon_request *request)
+{
+    size_t i, j;
+    for (i = 0; i < request->subprotocol_count; i++) {
+        tenon_str name = tenon_string(request->subprotocols[i], 0);
+        if (!tenon_is_token(name))
+            return 0;
+        for (j = 0; j < i; j++) {
+            if (tenon_same(name, tenon_string(request->subprotocols[j], 0)))
+                return 0;
+        }
+    }
+    return 1;
+}
+
+/* -------------------------------------------------------------- extensions */
+
+/* 1 if the offer names this extension, in exact case. */
+static int extension_offered(const tenon_fields *offer, tenon_str name)
+{
+    tenon_extension extension;
+    tenon_cursor cursor;
+    memset(&cursor, 0, sizeof cursor);
+    while (tenon_extension_next(offer, &cursor, &extension) == TENON_OK) {
+        if (tenon_same(extension.name, name))
+            return 1;
+    }
+    return 0;
+}
+
+/* 1 if each extension of *fields is in the grammar and named by *offer (NULL: any
+ * is good). *last: the one that was looked at last; *count: how many. */
+static int extensions_good(const tenon_fields *fields, const tenon_fields *offer, tenon_str *last, size_t *count)
+{
+    tenon_extension extension;
+    tenon_cursor cursor;
+    int status;
+    memset(&cursor, 0, sizeof cursor);
+    while ((status = tenon_extension_next(fields, &cursor, &extension)) == TENON_OK) {
+        *last = extension.name;
+        if (offer != NULL && !extension_offered(offer, extension.name))
+            return 0;
+    }
+    *last = extension.name;
+    *count = cursor.count;
+    return status == TENON_END;
+}
+
+/* The same for a value of the program's, which goes out as it is; so it must not
+ * have the empty elements that only receivers tolerate (RFC 9110, 5.6.1.1). */
+static int extensions_sendable(const char *value, size_t size, const tenon_fields *offer)
+{
+    tenon_header line = line_of(TENON_FIELD_EXTENSIONS, value, size);
+    tenon_fields fields = fields_of(&line);
+    tenon_str text = tenon_string(value, size), last;
+    size_t i, count, commas = 0;
+    if (!extensions_good(&fields, offer, &last, &count))
+        return 0;
+    for (i = 0; i < text.size; i++)
+        commas += text.data[i] == ',';
+    return count == commas + 1;
+}
+
+/* ----------------------------------------------------------------- headers */
+
+int tenon_headers_check(const tenon_header *headers, size_t count)
+{
+    /* What the handshake writes itself, and what would change how the message or
+     * the connection is read. */
+    static const char owned[] = "Connection\0Content-Length\0Expect\0Host\0Keep-Alive\0Origin\0"
+                                "Proxy-Connection\0TE\0Trailer\0Transfer-Encoding\0Upgrade\0";
+    static const char prefix[] = "Sec-WebSocket-";
+    size_t i;
+    for (i = 0; i < count; i++) {
+        tenon_str name = tenon_string(headers[i].name, headers[i].name_size);
+        if (!tenon_is_token(name) || tenon_is_one_of(name, owned)
+            || !tenon_is_value(tenon_string(headers[i].value, headers[i].value_size)))
+            return TENON_ERR_HEADER;
+        if (name.size >= sizeof prefix - 1) {
+            name.size = sizeof prefix - 1;
+            if (tenon_is(name, prefix))
+                return TENON_ERR_HEADER;
+        }
+    }
+    return TENON_OK;
+}
+
+/* ------------------------------------------------------------------ server */
+
+uint16_t tenon_offer_check(const tenon_fields *request, const char **at)
+{
+    tenon_cursor cursor;
+    tenon_header field;
+    tenon_str name;
+    size_t count;
+    int status;
+    memset(&cursor, 0, sizeof cursor);
+    while ((status = tenon_subprotocol_next(request, &cursor, &name)) == TENON_OK) {
+    }
+    if (status != TENON_END) {
+        (void)tenon_field_count(request, TENON_FIELD_PROTOCOL, &field);
+        *at = name.data != NULL ? name.data : field.name;
+        return TENON_RULE_SUBPROTOCOL;
+    }
+    if (!extensions_good(request, NULL, &name, &count)) {
+        (void)tenon_field_count(request, TENON_FIELD_EXTENSIONS, &field);
+        *at = name.data != NULL ? name.data : field.name;
+        return TENON_RULE_EXTENSION;
+    }
+    return TENON_RULE_NONE;
+}
+
+int tenon_answer_valid(const tenon_fields *request, const tenon_answer *answer, tenon_str *subprotocol)
+{
+    memset(subprotocol, 0, sizeof *subprotocol);
+    if (answer == NULL)
+        return TENON_OK;
+    if (answer->subprotocol != NULL
+        && !find_offered(request, tenon_string(answer->subprotocol, answer->subprotocol_size), subprotocol))
+        return TENON_ERR_SUBPROTOCOL;
+    if (answer->extensions != NULL && !extensions_sendable(answer->extensions, answer->extensions_size, request))
+        return TENON_ERR_EXTENSION;
+    return tenon_headers_check(answer->headers, answer->header_count);
+}
+
+/* ------------------------------------------------------------------ client */
+
+int tenon_offer_valid(const tenon_request *request)
+{
+    tenon_str origin = tenon_string(request->origin, 0);
+    if (!subprotocols_valid(request))
+        return TENON_ERR_SUBPROTOCOL;
+    if (request->extensions != NULL && !extensions_sendable(request->extensions, 0, NULL))
+        return TENON_ERR_EXTENSION;
+    if (origin.data != NULL && (origin.size == 0 || !tenon_is_value(origin)))
+        return TENON_ERR_HEADER;
+    return tenon_headers_check(request->headers, request->header_count);
+}
+
+/* 1 if one of the subprotocols asked for is name. */
+static int asked_for(const tenon_request *request, tenon_str name)
+{
+    size_t i;
+    for (i = 0; i < request->subprotocol_count; i++) {
+        if (tenon_same(name, tenon_string(request->subprotocols[i], 0)))
+            return 1;
+    }
+    return 0;
+}
+
+/* RFC 6455 lets a server pass over all that was offered; browsers do not, and the
+ * flag asks for their way. */
+static int choice_good(const tenon_fields *answer, const tenon_request *request, uint32_t flags, tenon_str *chosen,
+                       const char **at)
+{
+    tenon_header field;
+    int count = tenon_field_count(answer, TENON_FIELD_PROTOCOL, &field);
+    if (count == 0)
+        return (flags & TENON_REQUIRE_SUBPROTOCOL) == 0 || request->subprotocol_count == 0;
+    *at = tenon_field_at(&field);
+    chosen->data = field.value;
+    chosen->size = field.value_size;
+    return count == 1 && asked_for(request, *chosen);
+}
+
+uint16_t tenon_choice_check(const tenon_fields *answer, const tenon_request *request, uint32_t flags,
+                            tenon_str *subprotocol, const char **at)
+{
+    tenon_header line = line_of(TENON_FIELD_EXTENSIONS, request->extensions, 0);
+    tenon_fields offer = fields_of(&line);
+    tenon_header field;
+    tenon_str last;
+    size_t count;
+    memset(subprotocol, 0, sizeof *subprotocol);
+    if (!choice_good(answer, request, flags, subprotocol, at)) {
+        memset(subprotocol, 0, sizeof *subprotocol);
+        return TENON_RULE_SUBPROTOCOL;
+    }
+    if (!extensions_good(answer, &offer, &last, &count)) {
+        (void)tenon_field_count(answer, TENON_FIELD_EXTENSIONS, &field);
+        *at = last.data != NULL ? last.data : field.name;
+        return TENON_RULE_EXTENSION;
+    }
+    return TENON_RULE_NONE;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 2: what the handshakes of both roles and all HTTP versions share: which
+ * subprotocol, which extensions, which further headers. tenon_subprotocol_next,
+ * tenon_subprotocol_choose and tenon_origin_allowed live here too.
+ */
+#ifndef TENON_NEGOTIATE_H
+#define TENON_NEGOTIATE_H
+
+#include "base.h"
+#include "tenon/handshake.h"
+
+#define TENON_FIELD_PROTOCOL "Sec-WebSocket-Protocol"
+#define TENON_FIELD_EXTENSIONS "Sec-WebSocket-Extensions"
+
+/* Whether headers of the program may go into a head: tokens, values without
+ * controls, no name that the handshake owns. TENON_OK or TENON_ERR_HEADER. */
+TENON_INTERNAL int tenon_headers_check(const tenon_header *headers, size_t count);
+
+/* Server: whether the offers of a request are in their grammar. TENON_RULE_NONE,
+ * or the rule, and *at where. */
+TENON_INTERNAL uint16_t tenon_offer_check(const tenon_fields *request, const char **at);
+
+/* Server: whether the answer may be given to the request. TENON_OK and the
+ * element chosen (data NULL for none), or SUBPROTOCOL, EXTENSION, HEADER. */
+TENON_INTERNAL int tenon_answer_valid(const tenon_fields *request, const tenon_answer *answer,
+                                      tenon_str *subprotocol);
+
+/* Client: whether what a request offers may be sent. TENON_OK, or SUBPROTOCOL,
+ * EXTENSION, HEADER. */
+TENON_INTERNAL int tenon_offer_valid(const tenon_request *request);
+
+/* Client: whether the answer stays within the offer of the request. TENON_RULE_NONE
+ * and *subprotocol, or the rule, and *at where. */
+TENON_INTERNAL uint16_t tenon_choice_check(const tenon_fields *answer, const tenon_request *request, uint32_t flags,
+                                           tenon_str *subprotocol, const char **at);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* Layer 5: the callback loops, made of the public calls alone. */
+#include "tenon/tenon.h"
+
+/* Pieces of one write: a burst of answers lies in one or two. */
+#define PIECES_MAX 16
+
+/* Writes of one turn, and rounds of delivering what they brought about: so many
+ * that a turn gets much done, so few that other connections have theirs. */
+#define WRITES_MAX 16
+#define ROUNDS_MAX 4
+
+int tenon_run(tenon_conn *conn, tenon_event_fn event, void *user)
+{
+    tenon_event current;
+    if (conn == NULL || event == NULL)
+        return TENON_ERR_NULL;
+    for (;;) {
+        int answer;
+        int status = tenon_next(conn, &current);
+        if (status != TENON_EVENT)
+            return status;
+        if (current.type == TENON_EV_CLOSED) {
+            event(conn, &current, user); /* who may have freed the connection */
+            return TENON_DONE;
+        }
+        tenon_guard(conn, 1);
+        answer = event(conn, &current, user);
+        tenon_guard(conn, 0);
+        if (answer == TENON_AGAIN)
+            tenon_again(conn);
+        if (answer != TENON_CONTINUE)
+            return TENON_STOPPED;
+    }
+}
+
+/* Writes until the transport takes no more. TENON_OK, or TENON_ERR_ACK. */
+static int flush(tenon_conn *conn, const tenon_io *io)
+{
+    tenon_iov pieces[PIECES_MAX];
+    size_t count, put;
+    int writes, status;
+    for (writes = 0; writes < WRITES_MAX; writes++) {
+        tenon_out(conn, pieces, PIECES_MAX, &count);
+        if (count == 0)
+            return TENON_OK;
+        put = 0;
+        status = io->send(io->user, pieces, count, &put);
+        if (status < 0)
+            return tenon_abort(conn, TENON_REMOTE);
+        if (status != TENON_OK || put == 0)
+            return TENON_OK;
+        status = tenon_sent(conn, put);
+        if (status != TENON_OK)
+            return status;
+    }
+    return TENON_OK;
+}
+
+/* Reads once, if that is wanted. 1 if the transport may hold more, else 0. */
+static int read_once(tenon_conn *conn, const tenon_io *io)
+{
+    size_t got = 0;
+    int status;
+    if ((tenon_wants(conn) & TENON_WANTS_READ) == 0)
+        return 0;
+    status = io->recv(io->user, io->buf, io->buf_size, &got);
+    if (status < 0 || got > io->buf_size) {
+        tenon_abort(conn, TENON_REMOTE);
+        return 0;
+    }
+    if (status == TENON_END) {
+        tenon_eof(conn);
+        return 0;
+    }
+    if (status != TENON_OK || got == 0)
+        return 0;
+    tenon_recv(conn, io->buf, got);
+    return 1;
+}
+
+/* Delivers and writes by turns, for each brings about the other. */
+static int deliver(tenon_conn *conn, const tenon_io *io)
+{
+    int round, status = TENON_OK;
+    for (round = 0; round < ROUNDS_MAX; round++) {
+        int flushed;
+        status = tenon_run(conn, io->event, io->user);
+        if (status == TENON_DONE || status < 0)
+            return status;
+        flushed = flush(conn, io);
+        if (flushed != TENON_OK)
+            return flushed;
+        if (status != TENON_OK || (tenon_wants(conn) & TENON_WANTS_NEXT) == 0)
+            return status;
+    }
+    return TENON_MORE;
+}
+
+static int check_io(tenon_conn *conn, const tenon_io *io)
+{
+    int status;
+    if (conn == NULL || io == NULL)
+        return TENON_ERR_NULL;
+    if (io->size < sizeof *io)
+        return TENON_ERR_SIZE;
+    if (io->recv == NULL || io->send == NULL || io->now == NULL || io->event == NULL || io->buf == NULL)
+        return TENON_ERR_NULL;
+    if (io->buf_size == 0)
+        return TENON_ERR_SIZE;
+    status = tenon_guard(conn, 1);
+    if (status == TENON_OK)
+        tenon_guard(conn, 0);
+    return status;
+}
+
+int tenon_pump(tenon_conn *conn, const tenon_io *io)
+{
+    int more, status = check_io(conn, io);
+    if (status != TENON_OK)
+        return status;
+    tenon_tick(conn, io->now(io->user));
+    status = flush(conn, io);
+    if (status == TENON_OK)
+        status = deliver(conn, io);
+    if (status != TENON_OK)
+        return status;
+    more = read_once(conn, io);
+    status = deliver(conn, io);
+    if (status != TENON_OK)
+        return status;
+    if (tenon_wants(conn) & TENON_WANTS_SHUT_WR) {
+        if (io->shut != NULL)
+            io->shut(io->user);
+        tenon_shut(conn);
+    }
+    return more ? TENON_MORE : TENON_OK;
+}

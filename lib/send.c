@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: MIT */
+#include "conn.h"
+
+/* Most octets of a control frame on the wire: header, key, payload. */
+#define CONTROL_FRAME_MAX (2 + 4 + TENON_CONTROL_MAX)
+
+TENON_STATIC_ASSERT(ring_takes_control, TENON_TX_MIN - TENON_TX_RESERVE >= CONTROL_FRAME_MAX);
+TENON_STATIC_ASSERT(slots_fit, 2 * 128 <= TENON_TX_RESERVE && TENON_CONTROL_MAX <= 128);
+
+/* The reserve behind the ring: one waiting Pong, then the reason of one waiting Close. */
+static uint8_t *pong_slot(const tenon_conn *conn)
+{
+    return conn->queue.ring + conn->queue.size;
+}
+
+uint8_t *tenon_send_close_slot(const tenon_conn *conn)
+{
+    return conn->queue.ring + conn->queue.size + TENON_TX_RESERVE / 2;
+}
+
+static int is_client(const tenon_conn *conn)
+{
+    return (conn->bits & BIT_SERVER) == 0;
+}
+
+static size_t header_size(const tenon_conn *conn, size_t payload)
+{
+    size_t length = payload < 126 ? 0u : payload < 65536 ? 2u : 8u;
+    return 2u + length + (is_client(conn) ? 4u : 0u);
+}
+
+static int has_room(const tenon_conn *conn, size_t n)
+{
+    return tenon_queue_room(&conn->queue) >= n;
+}
+
+static void count_frame(tenon_conn *conn, uint8_t first)
+{
+    tenon_stats *stats = conn->stats;
+    if (stats == NULL)
+        return;
+    stats->frames_out++;
+    if ((first & 0x88) == 0x80)
+        stats->messages_out++;
+    if (stats->queue_peak < conn->queue.used)
+        stats->queue_peak = conn->queue.used;
+}
+
+/* Without a key no frame can go out, not even a Close (RFC 6455, 10.3). */
+static int random_failed(tenon_conn *conn)
+{
+    tenon_conn_fault(conn, TENON_RULE_RANDOM, conn->offset, TENON_LOCAL);
+    conn->bits &= ~(BIT_PONG_PENDING | BIT_CLOSE_PENDING);
+    tenon_send_cut(conn);
+    tenon_conn_drain(conn);
+    return TENON_ERR_RANDOM;
+}
+
+/* The header of a frame, with a fresh key for a client (RFC 6455, 5.3). */
+static int put_header(tenon_conn *conn, uint8_t first, size_t payload, uint8_t key[4])
+{
+    const tenon_config *config = conn->config;
+    uint8_t out[TENON_FRAME_HEADER_MAX];
+    size_t n = 0;
+    tenon_frame frame;
+    memset(&frame, 0, sizeof frame);
+    frame.first = first;
+    frame.payload_size = payload;
+    if (is_client(conn)) {
+        frame.masked = 1;
+        if (config->random == NULL || config->random(config->random_user, frame.key, 4) != 0)
+            return random_failed(conn);
+        memcpy(key, frame.key, 4);
+    }
+    tenon_frame_encode(&frame, out, &n);
+    tenon_queue_put(&conn->queue, out, n);
+    return TENON_OK;
+}
+
+/* A whole frame, copied; there is room. */
+static int put_frame(tenon_conn *conn, uint8_t first, const void *payload, size_t n)
+{
+    uint8_t key[4];
+    int status = put_header(conn, first, n, key);
+    if (status != TENON_OK)
+        return status;
+    if (is_client(conn))
+        tenon_queue_put_masked(&conn->queue, payload, n, key);
+    else
+        tenon_queue_put(&conn->queue, payload, n);
+    count_frame(conn, first);
+    tenon_timer_output(conn);
+    return TENON_OK;
+}
+
+/* ------------------------------------------------------ what waits for room */
+
+static void put_pong(tenon_conn *conn)
+{
+    if (!has_room(conn, header_size(conn, conn->pong_size) + conn->pong_size))
+        return;
+    conn->bits &= ~BIT_PONG_PENDING;
+    put_frame(conn, 0x80 | TENON_OP_PONG, pong_slot(conn), conn->pong_size);
+}
+
+static void put_close(tenon_conn *conn)
+{
+    uint8_t payload[TENON_CONTROL_MAX];
+    size_t n = 0;
+    if (conn->close_code != TENON_CLOSE_NONE) {
+        payload[0] = (uint8_t)(conn->close_code >> 8);
+        payload[1] = (uint8_t)(conn->close_code & 0xff);
+        if (conn->close_size > 0)
+            memcpy(payload + 2, tenon_send_close_slot(conn), conn->close_size);
+        n = 2u + conn->close_size;
+    }
+    if (!has_room(conn, header_size(conn, n) + n))
+        return;
+    if (put_frame(conn, 0x80 | TENON_OP_CLOSE, payload, n) != TENON_OK)
+        return;
+    conn->bits &= ~BIT_CLOSE_PENDING;
+    conn->bits |= BIT_CLOSE_SENT;
+    conn->sent_code = conn->close_code;
+    conn->out_opcode = 0;
+    conn->since = conn->now;
+}
+
+/* The longest payload of the reference's next frame. A client's goes through the
+ * ring, of which one frame may take half, so that its size never depends on how
+ * fast the transport drains. */
+static size_t ref_frame_size(const tenon_conn *conn)
+{
+    size_t max = tenon_limit(conn->config->max_frame_out, 65536);
+    if (is_client(conn) && max > conn->queue.size / 2)
+        max = conn->queue.size / 2;
+    return conn->ref_left < max ? conn->ref_left : max;
+}
+
+/* The last mark of a reference: its memory is free once all before it is out. */
+static int finish_ref(tenon_conn *conn)
+{
+    if (!has_room(conn, TENON_QUEUE_REF_SIZE))
+        return 0;
+    tenon_queue_put_ref(&conn->queue, NULL, 0, conn->ref_cookie, 1);
+    conn->bits &= ~BIT_REF;
+    return 1;
+}
+
+static int frame_ref_client(tenon_conn *conn, uint8_t first, size_t n)
+{
+    if (!has_room(conn, header_size(conn, n) + n))
+        return 0;
+    return put_frame(conn, first, conn->ref_data, n) == TENON_OK;
+}
+
+/* At most two frames are in the queue at a time: enough to keep the transport
+ * busy, and a Pong never waits for more than these. */
+static int frame_ref_server(tenon_conn *conn, uint8_t first, size_t n)
+{
+    if (tenon_queue_refs_pending(&conn->queue) >= 2 || !has_room(conn, header_size(conn, n) + TENON_QUEUE_REF_SIZE))
+        return 0;
+    put_header(conn, first, n, NULL);
+    tenon_queue_put_ref(&conn->queue, conn->ref_data, n, NULL, 0);
+    count_frame(conn, first);
+    tenon_timer_output(conn);
+    return 1;
+}
+
+/* One more frame of the reference, or its end; 0 if it has to wait. */
+static int ref_step(tenon_conn *conn)
+{
+    size_t n = ref_frame_size(conn);
+    int begins = (conn->bits & BIT_REF_FIRST) != 0;
+    uint8_t first = begins ? conn->ref_opcode : TENON_CONTINUATION;
+    if (conn->ref_left == 0 && !begins)
+        return finish_ref(conn);
+    if (n == conn->ref_left)
+        first |= 0x80;
+    if (!(is_client(conn) ? frame_ref_client(conn, first, n) : frame_ref_server(conn, first, n)))
+        return 0;
+    conn->bits &= ~BIT_REF_FIRST;
+    conn->ref_data = n > 0 ? conn->ref_data + n : conn->ref_data;
+    conn->ref_left -= n;
+    return 1;
+}
+
+void tenon_send_waiting(tenon_conn *conn)
+{
+    if (conn->queue.size == 0)
+        return;
+    for (;;) {
+        if (conn->bits & BIT_PONG_PENDING)
+            put_pong(conn);
+        if ((conn->bits & (BIT_PONG_PENDING | BIT_REF)) != BIT_REF || !ref_step(conn))
+            break;
+    }
+    if ((conn->bits & (BIT_CLOSE_PENDING | BIT_REF | BIT_PONG_PENDING)) == BIT_CLOSE_PENDING)
+        put_close(conn);
+}
+
+void tenon_send_pong(tenon_conn *conn, const uint8_t *payload, size_t n)
+{
+    int missed = (conn->bits & BIT_PONG_PENDING) != 0 || conn->queue.size == 0;
+    if (conn->stats != NULL && missed)
+        conn->stats->pongs_skipped++;
+    if (conn->queue.size == 0)
+        return;
+    if (n > 0)
+        memcpy(pong_slot(conn), payload, n);
+    conn->pong_size = (uint8_t)n;
+    conn->bits |= BIT_PONG_PENDING;
+    tenon_send_waiting(conn);
+}
+
+int tenon_send_ping(tenon_conn *conn)
+{
+    uint8_t payload[4];
+    uint32_t number = conn->ping_number + 1;
+    if (!has_room(conn, CONTROL_FRAME_MAX))
+        return 0;
+    payload[0] = (uint8_t)(number >> 24);
+    payload[1] = (uint8_t)(number >> 16 & 0xff);
+    payload[2] = (uint8_t)(number >> 8 & 0xff);
+    payload[3] = (uint8_t)(number & 0xff);
+    if (put_frame(conn, 0x80 | TENON_OP_PING, payload, sizeof payload) != TENON_OK)
+        return 1;
+    conn->ping_number = number;
+    conn->mark = conn->acked + conn->queue.pending;
+    conn->bits = (conn->bits & ~(BIT_PING_SENT | BIT_PONG_WAIT)) | BIT_PING_QUEUED;
+    return 1;
+}
+
+void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size)
+{
+    conn->close_code = code;
+    conn->close_size = (uint8_t)reason_size;
+    conn->bits |= BIT_CLOSE_PENDING;
+    conn->since = conn->now;
+    conn->want_room = 0;
+    tenon_send_waiting(conn);
+}
+
+void tenon_send_cut(tenon_conn *conn)
+{
+    conn->ref_left = 0;
+    conn->bits &= ~BIT_REF_FIRST;
+}
+
+/* ------------------------------------------------------- the program's sends */
+
+/* Whether the program may still speak. */
+static int may_send(const tenon_conn *conn)
+{
+    return tenon_state(conn) == TENON_OPEN;
+}
+
+static uint32_t rsv_of(uint32_t flags)
+{
+    return flags & (TENON_RSV1 | TENON_RSV2 | TENON_RSV3);
+}
+
+/* Arguments of a data send; begins: it opens a message. */
+static int check_data(const tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags, int begins)
+{
+    uint32_t granted;
+    if (conn == NULL || (data == NULL && n > 0))
+        return TENON_ERR_NULL;
+    granted = begins ? conn->rsv_first : conn->rsv_next;
+    if ((opcode != TENON_TEXT && opcode != TENON_BINARY) || (rsv_of(flags) & ~granted) != 0)
+        return TENON_ERR_ARG;
+    return may_send(conn) ? TENON_OK : TENON_ERR_STATE;
+}
+
+/* Refuses for want of room. Nothing overtakes a Pong or a reference. */
+static int check_room(tenon_conn *conn, uint64_t need)
+{
+    if (conn->queue.size > 0 && need > conn->queue.size)
+        return TENON_ERR_TOO_BIG;
+    if ((conn->bits & (BIT_REF | BIT_PONG_PENDING)) == 0 && need <= tenon_queue_room(&conn->queue))
+        return TENON_OK;
+    conn->want_room = (uint32_t)(need > UINT32_MAX ? UINT32_MAX : need);
+    return TENON_ERR_AGAIN;
+}
+
+/* Octets on the wire of n octets of data, cut into frames of at most max. */
+static uint64_t framed_size(const tenon_conn *conn, size_t n, size_t max)
+{
+    uint64_t full = n / max;
+    size_t rest = n % max;
+    uint64_t size = full * (header_size(conn, max) + max);
+    if (rest > 0 || full == 0)
+        size += header_size(conn, rest) + rest;
+    return size;
+}
+
+/* All of data, in as many frames as it takes. first: opcode and RSV bits of the
+ * first of them; fin: the last of them ends the message. */
+static int put_data(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, size_t max, int fin)
+{
+    while (n > max) {
+        int status = put_frame(conn, first, data, max);
+        if (status != TENON_OK)
+            return status;
+        first = TENON_CONTINUATION;
+        data += max;
+        n -= max;
+    }
+    return put_frame(conn, (uint8_t)(first | (fin ? 0x80 : 0)), data, n);
+}
+
+/* Whether this send is to be checked to be UTF-8. */
+static int text_checked(const tenon_conn *conn, int opcode, uint32_t flags)
+{
+    if (opcode != TENON_TEXT || (flags & TENON_TRUSTED) != 0 || (conn->bits & BIT_OPAQUE) != 0)
+        return 0;
+    return (conn->config->flags & TENON_RELAY) == 0 || rsv_of(flags) == 0;
+}
+
+static int is_utf8(const void *data, size_t n)
+{
+    tenon_utf8 state = {0, 0, 0, 0};
+    return tenon_utf8_check(&state, data, n) == n && state.need == 0;
+}
+
+/* The common part of whole messages, checked and without a streamed one open. */
+static int check_whole(const tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags)
+{
+    int status = check_data(conn, opcode, data, n, flags, 1);
+    if (status != TENON_OK)
+        return status;
+    if (conn->out_opcode != 0)
+        return TENON_ERR_STATE;
+    return text_checked(conn, opcode, flags) && !is_utf8(data, n) ? TENON_ERR_UTF8 : TENON_OK;
+}
+
+int tenon_send(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags)
+{
+    size_t max;
+    int status = check_whole(conn, opcode, data, n, flags);
+    if (status != TENON_OK)
+        return status;
+    max = tenon_limit(conn->config->max_frame_out, 65536);
+    status = check_room(conn, framed_size(conn, n, max));
+    if (status != TENON_OK)
+        return status;
+    return put_data(conn, (uint8_t)((unsigned)opcode | rsv_of(flags)), data, n, max, 1);
+}
+
+int tenon_send_part(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags)
+{
+    int begins, status, last = (flags & TENON_LAST) != 0;
+    size_t max;
+    tenon_utf8 utf8;
+    if (conn == NULL)
+        return TENON_ERR_NULL;
+    begins = conn->out_opcode == 0;
+    status = check_data(conn, opcode, data, n, flags, begins);
+    if (status != TENON_OK)
+        return status;
+    if (!begins && opcode != conn->out_opcode)
+        return TENON_ERR_ARG;
+    utf8 = conn->out_utf8;
+    if (text_checked(conn, opcode, flags) &&
+        (tenon_utf8_check(&utf8, data, n) != n || (last && utf8.need > 0)))
+        return TENON_ERR_UTF8;
+    max = tenon_limit(conn->config->max_frame_out, 65536);
+    status = check_room(conn, framed_size(conn, n, max));
+    if (status != TENON_OK)
+        return status;
+    conn->out_opcode = last ? 0 : (uint8_t)opcode;
+    conn->out_utf8 = utf8;
+    if (last)
+        memset(&conn->out_utf8, 0, sizeof conn->out_utf8);
+    return put_data(conn, (uint8_t)((begins ? (unsigned)opcode : 0u) | rsv_of(flags)), data, n, max, last);
+}
+
+/* Takes on a reference that has been checked. */
+static int begin_ref(tenon_conn *conn, uint8_t opcode_and_rsv, const void *data, size_t n, void *cookie)
+{
+    if (conn->bits & (BIT_REF | BIT_PONG_PENDING)) {
+        conn->want_room = 1;
+        return TENON_ERR_AGAIN;
+    }
+    conn->ref_data = data;
+    conn->ref_left = n;
+    conn->ref_cookie = cookie;
+    conn->ref_opcode = opcode_and_rsv;
+    conn->bits |= BIT_REF | BIT_REF_FIRST;
+    tenon_send_waiting(conn);
+    return (conn->bits & BIT_FAILED) != 0 ? TENON_ERR_RANDOM : TENON_OK;
+}
+
+int tenon_send_ref(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags, void *cookie)
+{
+    int status = check_whole(conn, opcode, data, n, flags);
+    if (status != TENON_OK)
+        return status;
+    return begin_ref(conn, (uint8_t)((unsigned)opcode | rsv_of(flags)), data, n, cookie);
+}
+
+int tenon_prepare(tenon_prepared *prepared, size_t size, int opcode, const void *data, size_t n, uint32_t flags)
+{
+    if (prepared == NULL || (data == NULL && n > 0))
+        return TENON_ERR_NULL;
+    if (size < sizeof *prepared)
+        return TENON_ERR_SIZE;
+    if (opcode != TENON_TEXT && opcode != TENON_BINARY)
+        return TENON_ERR_ARG;
+    if (opcode == TENON_TEXT && (flags & TENON_TRUSTED) == 0 && !is_utf8(data, n))
+        return TENON_ERR_UTF8;
+    memset(prepared, 0, sizeof *prepared);
+    prepared->size = (uint32_t)sizeof *prepared;
+    prepared->opcode = (uint8_t)opcode;
+    prepared->data = data;
+    prepared->data_size = n;
+    return TENON_OK;
+}
+
+int tenon_send_prepared(tenon_conn *conn, const tenon_prepared *prepared, uint32_t flags, void *cookie)
+{
+    if (conn == NULL || prepared == NULL)
+        return TENON_ERR_NULL;
+    if (prepared->size < sizeof *prepared)
+        return TENON_ERR_SIZE;
+    flags |= TENON_TRUSTED;
+    if (flags & TENON_COPY)
+        return tenon_send(conn, prepared->opcode, prepared->data, prepared->data_size, flags);
+    return tenon_send_ref(conn, prepared->opcode, prepared->data, prepared->data_size, flags, cookie);
+}
+
+static int send_control(tenon_conn *conn, uint8_t opcode, const void *data, size_t n)
+{
+    size_t need;
+    if (conn == NULL || (data == NULL && n > 0))
+        return TENON_ERR_NULL;
+    if (n > TENON_CONTROL_MAX)
+        return TENON_ERR_CONTROL_SIZE;
+    if (!may_send(conn))
+        return TENON_ERR_STATE;
+    need = header_size(conn, n) + n;
+    if (!has_room(conn, need) || (conn->bits & BIT_PONG_PENDING) != 0) {
+        conn->want_room = (uint32_t)need;
+        return TENON_ERR_AGAIN;
+    }
+    return put_frame(conn, 0x80 | opcode, data, n);
+}
+
+int tenon_ping(tenon_conn *conn, const void *data, size_t n)
+{
+    return send_control(conn, TENON_OP_PING, data, n);
+}
+
+int tenon_pong(tenon_conn *conn, const void *data, size_t n)
+{
+    return send_control(conn, TENON_OP_PONG, data, n);
+}
+
+/* Whether the program may send a Close with that code and reason. */
+static int check_close(const tenon_conn *conn, int code, const char *reason, size_t n)
+{
+    if (conn == NULL || (reason == NULL && n > 0))
+        return TENON_ERR_NULL;
+    if (code == TENON_CLOSE_NONE)
+        return n > 0 ? TENON_ERR_CODE : TENON_OK;
+    if (code < 0 || !tenon_close_code_valid((uint32_t)code) || (code == TENON_CLOSE_EXTENSION && !is_client(conn)))
+        return TENON_ERR_CODE;
+    if (n > TENON_REASON_MAX)
+        return TENON_ERR_CONTROL_SIZE;
+    return is_utf8(reason, n) ? TENON_OK : TENON_ERR_UTF8;
+}
+
+int tenon_close(tenon_conn *conn, int code, const char *reason, size_t n)
+{
+    int status = check_close(conn, code, reason, n);
+    if (status != TENON_OK)
+        return status;
+    if (conn->phase >= TENON_PHASE_END)
+        return TENON_ERR_STATE;
+    if (tenon_state(conn) == TENON_CONNECTING) {
+        tenon_conn_fault(conn, TENON_RULE_NONE, 0, TENON_LOCAL);
+        tenon_conn_end(conn);
+        return TENON_OK;
+    }
+    if ((conn->bits & (BIT_CLOSE_ASKED | BIT_CLOSE_PENDING | BIT_CLOSE_SENT | BIT_FAILED)) != 0)
+        return TENON_OK;
+    if (conn->queue.size == 0)
+        return TENON_ERR_STATE;
+    if (n > 0)
+        memcpy(tenon_send_close_slot(conn), reason, n);
+    conn->bits |= BIT_CLOSE_ASKED;
+    if (conn->cause == TENON_CAUSE_NONE)
+        conn->cause = TENON_LOCAL;
+    tenon_send_close(conn, (uint16_t)code, n);
+    return TENON_OK;
+}

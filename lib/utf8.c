@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include "base.h"
+#include "tenon/frame.h"
+
+#define WORD_SIZE sizeof(uint64_t)
+#define HIGH_BITS 0x8080808080808080u
+
+/* Longest sequence (RFC 3629, 3). */
+#define SEQUENCE_MAX 4
+
+static int is_ascii_word(const uint8_t *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return (word & HIGH_BITS) == 0;
+}
+
+/*
+ * Size of the sequence of two to four octets that begins at p, where
+ * SEQUENCE_MAX octets can be read; 0 if it is not good. It does not tell which
+ * octet is to blame: step does.
+ */
+static size_t sequence_size(const uint8_t *p)
+{
+    uint32_t four = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+    uint32_t point, plane;
+    if ((four & 0xf0c0c000u) == 0xe0808000u) {
+        point = (four >> 12 & 0xf000u) | (four >> 10 & 0xfc0u) | (four >> 8 & 0x3fu);
+        return point >= 0x800u && (point & 0xf800u) != 0xd800u ? 3 : 0;
+    }
+    if ((four & 0xe0c00000u) == 0xc0800000u)
+        return p[0] >= 0xc2 ? 2 : 0; /* c0 and c1 would be overlong */
+    if ((four & 0xf8c0c0c0u) == 0xf0808080u) {
+        plane = four >> 16 & 0x73fu; /* the first two octets decide: f0 90 to f4 8f */
+        return plane >= 0x010u && plane <= 0x40fu ? 4 : 0;
+    }
+    return 0;
+}
+
+/* Octets at p that are whole characters. Stops before anything bad, and where
+ * fewer than SEQUENCE_MAX octets are left; both are for step. */
+static size_t whole_run(const uint8_t *p, size_t n)
+{
+    size_t i = 0, size;
+    for (;;) {
+        while (n - i >= WORD_SIZE && is_ascii_word(p + i))
+            i += WORD_SIZE;
+        while (i < n && p[i] < 0x80)
+            i++;
+        while (n - i >= SEQUENCE_MAX && p[i] >= 0x80) {
+            size = sequence_size(p + i);
+            if (size == 0)
+                return i;
+            i += size;
+        }
+        if (n - i < SEQUENCE_MAX)
+            return i;
+    }
+}
+
+/*
+ * One octet (RFC 3629, 4). 1 if good, else 0. After a lead octet only the second
+ * has a range of its own: it keeps out the overlong forms (e0, f0), the surrogates
+ * (ed) and what lies behind U+10FFFF (f4).
+ */
+static int step(tenon_utf8 *state, uint8_t octet)
+{
+    if (state->need > 0) {
+        if (octet < state->low || octet > state->high)
+            return 0;
+        state->need--;
+        state->low = 0x80;
+        state->high = 0xbf;
+        return 1;
+    }
+    if (octet < 0x80)
+        return 1;
+    if (octet < 0xc2 || octet > 0xf4)
+        return 0;
+    state->need = octet < 0xe0 ? 1 : octet < 0xf0 ? 2 : 3;
+    state->low = octet == 0xe0 ? 0xa0 : octet == 0xf0 ? 0x90 : 0x80;
+    state->high = octet == 0xed ? 0x9f : octet == 0xf4 ? 0x8f : 0xbf;
+    return 1;
+}
+
+size_t tenon_utf8_check(tenon_utf8 *state, const void *data, size_t n)
+{
+    const uint8_t *p = data;
+    size_t i = 0;
+    while (i < n) {
+        if (state->need == 0) {
+            i += whole_run(p + i, n - i);
+            if (i == n)
+                return n;
+        }
+        if (!step(state, p[i]))
+            return i;
+        i++;
+    }
+    return n;
+}

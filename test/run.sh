@@ -1,0 +1,180 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Every test and check, from a clean clone on a bare Debian.
+#
+# usage: sh test/run.sh [--full]
+#
+# Installs what is missing with apt-get, builds into build/, runs all steps even
+# when one fails, and ends with a line of counts. --full: fuzzes for longer.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+fuzz_seconds=30
+case "${1:-}" in
+'') ;;
+--full) fuzz_seconds=600 ;;
+*)
+    echo "usage: sh test/run.sh [--full]" >&2
+    exit 2
+    ;;
+esac
+
+# ----------------------------------------------------------------- packages
+
+# has PACKAGE: whether what it brings is here, wherever it came from.
+has() {
+    case $1 in
+    libcmocka-dev) echo '#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>' | gcc -E - ;;
+    libnewlib-arm-none-eabi) echo '#include <string.h>' | arm-none-eabi-gcc -E - ;;
+    libclang-rt-19-dev) runtime asan ;;
+    libfuzzer-19-dev) runtime fuzzer ;;
+    python3-websockets) /usr/bin/python3 -c 'import websockets' ;;
+    gcc-arm-none-eabi) command -v arm-none-eabi-gcc ;;
+    clang-19) command -v clang-19 && command -v clang++-19 ;;
+    python3) test -x /usr/bin/python3 ;;
+    binutils) command -v nm && command -v objdump && command -v ar ;;
+    nodejs) command -v node ;;
+    ca-certificates) test -s /etc/ssl/certs/ca-certificates.crt ;;
+    *) command -v "$1" ;;
+    esac >/dev/null 2>&1
+}
+
+# runtime NAME: whether clang has this library for the sanitizers.
+runtime() {
+    find "$(clang-19 -print-resource-dir)/lib" -name "libclang_rt.$1*.a" | grep .
+}
+
+# ca-certificates, npm: for the packages that the interoperability tests pin.
+wanted='gcc g++ make cmake binutils git pkg-config ca-certificates libcmocka-dev
+    clang-19 libclang-rt-19-dev libfuzzer-19-dev gcc-arm-none-eabi libnewlib-arm-none-eabi
+    python3 python3-websockets nodejs npm'
+
+lacking() {
+    for package in $wanted; do
+        has "$package" || printf ' %s' "$package"
+    done
+}
+
+install_lacking() {
+    missing=$(lacking)
+    [ -n "$missing" ] || return 0
+    if ! command -v apt-get >/dev/null 2>&1; then
+        echo "run.sh: missing, and there is no apt-get to install it:$missing" >&2
+        return 1
+    fi
+    root=
+    if [ "$(id -u)" -ne 0 ]; then
+        root=sudo
+        if ! command -v sudo >/dev/null 2>&1; then
+            echo "run.sh: missing, and installing it needs root or sudo:$missing" >&2
+            return 1
+        fi
+    fi
+    echo "run.sh: installing$missing"
+    $root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 update &&
+        $root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 \
+            install -y --no-install-recommends $missing
+    missing=$(lacking)
+    [ -z "$missing" ] && return 0
+    echo "run.sh: could not install$missing" >&2
+    return 1
+}
+
+install_lacking || exit 1
+
+# -------------------------------------------------------------------- steps
+
+passed=0
+failed=0
+failures=
+begin=$(date +%s)
+results=$PWD/build/results
+rm -rf "$results" build/*/results
+mkdir -p "$results"
+export TENON_INTEROP_LOG="$results/scripts.log"
+
+# step NAME COMMAND...: runs it, and shows what it said if it failed.
+step() {
+    name=$1
+    log=$results/$(echo "$name" | tr -c 'a-z0-9\n' _).txt
+    shift
+    since=$(date +%s)
+    if "$@" >"$log" 2>&1; then
+        passed=$((passed + 1))
+        echo "pass  $name ($(($(date +%s) - since)) s)" "$(sed -n 's/^OK / - /p' "$log" | tail -n 1)"
+    else
+        failed=$((failed + 1))
+        failures="$failures
+  $name"
+        echo "FAIL  $name ($(($(date +%s) - since)) s)"
+        tail -n 60 "$log" | sed 's/^/      /'
+    fi
+}
+
+# build DIRECTORY OPTION...: as much as can be built, so that the rest is tested.
+build() {
+    directory=$1
+    shift
+    cmake -S . -B "$directory" "$@" && cmake --build "$directory" -j 2 -- -k
+}
+
+# cases NAME DIRECTORY: runs what ctest knows there, and counts its cases.
+cases() {
+    junit=$results/$1.xml
+    step "tests: $1" ctest --test-dir "$2" -j 2 --no-tests=error --output-on-failure \
+        --test-output-size-passed 100000000 --output-junit "$junit"
+    [ -f "$junit" ] || return 0
+    run=$(sed -n 's/^[[:space:]]*tests="\([0-9]*\)".*/\1/p' "$junit" | head -n 1)
+    bad=$(sed -n 's/^[[:space:]]*failures="\([0-9]*\)".*/\1/p' "$junit" | head -n 1)
+    not=$(sed -n 's/^[[:space:]]*\(disabled\|skipped\)="\([0-9]*\)".*/\2/p' "$junit" | awk '{ n += $1 } END { print n + 0 }')
+    echo "      $((run - bad - not)) of $run cases"
+    passed=$((passed + run - bad - not))
+    failed=$((failed + bad + not))
+}
+
+step 'build: sanitizers' build build/asan -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug \
+    '-DCMAKE_C_FLAGS_DEBUG=-O1 -g' -DTENON_SANITIZE=ON
+cases sanitizers build/asan
+
+step 'build: release' build build -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
+cases release build
+
+step 'build: shared' build build/shared -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release \
+    -DBUILD_SHARED_LIBS=ON -DTENON_BUILD_TESTS=OFF
+
+# check SCRIPT ARGUMENT...
+check() {
+    script=$1
+    shift
+    /usr/bin/python3 "test/checks/$script" "$@"
+}
+
+step 'check: licence lines' check spdx.py
+step 'check: layers' check layers.py
+step 'check: length of functions' check functions.py lib/*.[ch]
+ls examples/*.c >/dev/null 2>&1 &&
+    step 'check: length of functions in examples' check functions.py examples/*.c
+step 'check: strict compilation' sh test/checks/strict.sh build/checks/strict
+step 'check: symbols' check symbols.py build/libtenon.a
+for cpu in m0 m4; do
+    step "check: symbols on cortex-$cpu" check symbols.py --tools arm-none-eabi- build/checks/strict/cortex-$cpu/*.o
+done
+step 'check: exports' check symbols.py --exports build/shared/libtenon.so include/tenon/*.h
+step 'check: pay for what you call' sh test/checks/pay.sh build/checks/pay
+
+[ -f test/interop/run.sh ] && step 'interoperability' timeout 300 sh test/interop/run.sh
+[ -f fuzz/run.sh ] && step "fuzz: $fuzz_seconds s" timeout $((fuzz_seconds * 2 + 180)) sh fuzz/run.sh $fuzz_seconds
+[ -f test/readme.sh ] && step 'programs of the README' timeout 120 sh test/readme.sh
+
+# Last, for it asks what ran.
+step 'check: traceability' check traceability.py --junit "$results/sanitizers.xml" \
+    --transcripts build/asan/results --scripts "$TENON_INTEROP_LOG"
+
+[ -z "$failures" ] || echo "Failed:$failures"
+echo "In $(($(date +%s) - begin)) s."
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
