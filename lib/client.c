@@ -19,13 +19,18 @@ static void client_head(const tenon_conn *conn, tenon_head *head)
     tenon_http1_response((const char *)conn->rx, conn->held, head);
 }
 
+static void client_begin(tenon_conn *conn)
+{
+    tenon_http1_init(&conn->u.opening.http1, TENON_CLIENT);
+}
+
 /* 100, 102, 103: the answer is still to come (RFC 9110, 15.2). */
 static int skip_interim(tenon_conn *conn)
 {
     if (++conn->u.opening.interim > INTERIM_MAX)
         return give_up(conn, TENON_RULE_INTERIM, conn->offset - 1);
     conn->held = 0;
-    tenon_http1_init(&conn->u.opening.http1, TENON_CLIENT);
+    client_begin(conn);
     return STEP_AGAIN;
 }
 
@@ -93,7 +98,7 @@ static void client_timeout(tenon_conn *conn)
     give_up(conn, TENON_RULE_HANDSHAKE_TIMEOUT, conn->offset);
 }
 
-static const struct tenon_handshake client_handshake = {client_step, client_timeout, client_head};
+static const struct tenon_handshake client_handshake = {client_begin, client_step, client_timeout, client_head};
 
 int tenon_config_client(tenon_config *config, size_t size)
 {

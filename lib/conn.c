@@ -54,7 +54,8 @@ int tenon_init(void *memory, size_t size, const tenon_config *config, tenon_conn
     c->phase = config->handshake == NULL ? TENON_PHASE_OPENING : TENON_PHASE_HEAD;
     if (config->role == TENON_SERVER)
         c->bits |= BIT_SERVER;
-    tenon_http1_init(&c->u.opening.http1, (int)config->role);
+    if (config->handshake != NULL)
+        config->handshake->begin(c);
     *conn = c;
     return TENON_OK;
 }

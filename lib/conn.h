@@ -151,6 +151,8 @@ enum { STEP_IDLE = 0, STEP_EVENT = 1, STEP_AGAIN = 2 };
 
 /* A handshake of either role. */
 struct tenon_handshake {
+    /* The connection has just been made. */
+    void (*begin)(tenon_conn *conn);
     /* Works on lent input in PHASE_HEAD or PHASE_BODY: a STEP_ value. */
     int (*step)(tenon_conn *conn);
     /* The handshake timeout: ends the attempt, with an answer if there can be one. */

@@ -51,6 +51,11 @@ static int judge_request(tenon_conn *conn)
     return STEP_EVENT;
 }
 
+static void server_begin(tenon_conn *conn)
+{
+    tenon_http1_init(&conn->u.opening.http1, TENON_SERVER);
+}
+
 static int server_step(tenon_conn *conn)
 {
     uint16_t rule;
@@ -72,7 +77,7 @@ static void server_timeout(tenon_conn *conn)
 
 int tenon_config_server(tenon_config *config, size_t size)
 {
-    static const struct tenon_handshake handshake = {server_step, server_timeout, server_head};
+    static const struct tenon_handshake handshake = {server_begin, server_step, server_timeout, server_head};
     int status = tenon_config_open(config, size, TENON_SERVER);
     if (status == TENON_OK)
         config->handshake = &handshake;

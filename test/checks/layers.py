@@ -19,9 +19,9 @@ LAYERS = {
 }
 LAYER = {stem: layer for layer, stems in LAYERS.items() for stem in stems.split()}
 
-# Headers that files of the same layer may include: of the state machine, and of
-# the two halves of the HTTP grammar.
-SHARED = {"conn", "http1", "field"}
+# Headers that files of the same layer may include: what all share, the state
+# machine's, and those of the two halves of the HTTP grammar.
+SHARED = {"base", "conn", "http1", "field", "negotiate"}
 
 # Kernels for one kind of processor share the header of the generic version.
 KERNEL = re.compile(r"_(x86|arm)$")

@@ -106,6 +106,8 @@ def script_claims():
 def passed(options):
     """The tests that ran and passed, named as the claims name them."""
     ran = set()
+    if not options.junit.is_file():
+        sys.exit("traceability: %s is not there: ctest did not run" % options.junit)
     for case in xml.etree.ElementTree.parse(options.junit).iter("testcase"):
         output = case.findtext("system-out") or ""
         ran.update((case.get("name"), test) for test in CMOCKA_OK.findall(output))
