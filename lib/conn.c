@@ -75,8 +75,9 @@ static size_t rx_used(const tenon_conn *conn)
         return conn->held;
     if (conn->held > 0)
         return TENON_RX_RESERVE + conn->held;
-    if (in_frames(conn) && conn->u.frame.inside && conn->u.frame.left < conn->u.frame.size)
-        return TENON_RX_RESERVE;
+    if (in_frames(conn) && conn->u.frame.inside && (conn->u.frame.first & 0x08) != 0 &&
+        conn->u.frame.left < conn->u.frame.size)
+        return TENON_RX_RESERVE; /* a control frame in pieces */
     return reason;
 }
 
@@ -87,7 +88,7 @@ static int check_rx(const tenon_conn *conn, const void *rx, size_t size)
         return TENON_ERR_NULL;
     if (size < TENON_RX_MIN && rx != NULL)
         return TENON_ERR_SIZE;
-    if (((conn->bits & BIT_EVENT) != 0 && (conn->bits & BIT_IN_RX) != 0) || conn->phase == TENON_PHASE_DECIDE)
+    if (((conn->bits & BIT_EVENT) != 0 && (conn->bits & BIT_IN_RX) != 0) || (conn->bits & BIT_HEAD) != 0)
         return TENON_ERR_BUSY;
     if (rx == NULL)
         return rx_used(conn) > 0 ? TENON_ERR_BUSY : TENON_OK;
@@ -120,6 +121,8 @@ static void set_tx(tenon_conn *conn, uint8_t *tx, size_t size)
 {
     size_t ring = tx == NULL ? 0 : size - TENON_TX_RESERVE;
     tenon_queue_init(&conn->queue, tx, ring > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)ring);
+    if (tx != NULL && conn->want_room > conn->queue.size)
+        conn->want_room = conn->queue.size; /* WRITABLE comes, and the next try tells TOO_BIG */
     tenon_send_waiting(conn);
 }
 
@@ -243,7 +246,7 @@ static int wants_next(const tenon_conn *conn)
         return 1;
     if (is_over(conn) || ((conn->bits & BIT_EOF) != 0 && conn->in_left == 0 && conn->phase != TENON_PHASE_DRAIN))
         return 1;
-    if (tenon_deadline(conn) <= conn->now)
+    if (tenon_deadline(conn) != TENON_NEVER && tenon_deadline(conn) <= conn->now)
         return 1;
     return conn->in_left > 0 && conn->phase != TENON_PHASE_DECIDE && (conn->bits & BIT_WANTS_RX) == 0;
 }
@@ -384,6 +387,8 @@ int tenon_sent(tenon_conn *conn, size_t n)
     if (conn->stats != NULL)
         conn->stats->octets_out += n;
     if ((conn->bits & BIT_PING_QUEUED) != 0 && conn->acked >= conn->mark) {
+        if ((conn->bits & (BIT_PONG_WAIT | BIT_CLOSE_SENT)) == 0 && in_frames(conn))
+            conn->since = conn->now; /* a later Ping does not prolong the wait */
         conn->bits = (conn->bits & ~BIT_PING_QUEUED) | BIT_PING_SENT | BIT_PONG_WAIT;
         conn->ping = conn->now;
     }
@@ -599,7 +604,7 @@ void tenon_conn_drain(tenon_conn *conn)
     conn->since = conn->now;
     conn->held = 0;
     conn->want_room = 0;
-    conn->bits &= ~(BIT_WANTS_RX | BIT_HEAD);
+    conn->bits &= ~(BIT_WANTS_RX | BIT_HEAD | BIT_BAD_TEXT);
     if (conn->bits & BIT_FAILED)
         conn->bits |= BIT_WRITES_OVER;
 }
@@ -719,7 +724,7 @@ static int idle_step(tenon_conn *conn)
 {
     if (conn->in_left > 0 && conn->phase != TENON_PHASE_DECIDE)
         return STEP_IDLE; /* waits for memory */
-    if ((conn->bits & BIT_EOF) != 0 && eof_step(conn) == STEP_AGAIN)
+    if ((conn->bits & BIT_EOF) != 0 && conn->in_left == 0 && eof_step(conn) == STEP_AGAIN)
         return STEP_AGAIN;
     if (is_over(conn)) {
         tenon_conn_end(conn);

@@ -112,7 +112,7 @@ struct tenon_conn {
 
     /* time */
     uint64_t now;
-    uint64_t since; /* when the handshake, later the ending, began */
+    uint64_t since; /* when the handshake, the wait for any answer to a Ping, or the ending began */
     uint64_t life;  /* when something was last received */
     uint64_t due;   /* when the own Ping was last due */
     uint64_t ping;  /* when it was last sent */

@@ -12,8 +12,8 @@
 
 /*
  * Splits a target of either form (RFC 9112, 3.2): *path is what origin-form would
- * be, *authority what an absolute target names, untouched otherwise. 0 for a
- * target that GET cannot have. An absolute target with a query but no path is
+ * be, *authority what an absolute target names, untouched otherwise. 0, and
+ * nothing is touched, for a target that GET cannot have. An absolute target with a query but no path is
  * refused too: its origin-form is no slice of it.
  */
 static int split_target(tenon_str target, tenon_str *path, tenon_str *authority)
@@ -27,13 +27,15 @@ static int split_target(tenon_str target, tenon_str *path, tenon_str *authority)
     if (target.size == 0 || (target.data[0] | 0x20) != 'h'
         || tenon_uri_parse(target.data, target.size, &uri, NULL) != TENON_OK)
         return 0;
-    *authority = uri.authority;
     if (uri.path.size == 0) {
+        if (uri.query.data != NULL)
+            return 0;
         *path = tenon_string("/", 1);
-        return uri.query.data == NULL;
+    } else {
+        path->data = uri.path.data;
+        path->size = target.size - (size_t)(uri.path.data - target.data);
     }
-    path->data = uri.path.data;
-    path->size = target.size - (size_t)(uri.path.data - target.data);
+    *authority = uri.authority;
     return 1;
 }
 

@@ -11,8 +11,7 @@ uint16_t tenon_message_order(const tenon_message *message, uint8_t first)
 int tenon_message_fits(const tenon_message *message, uint8_t first, uint64_t payload, uint64_t limit)
 {
     uint64_t before = (first & 0x0f) == TENON_CONTINUATION ? message->size : 0;
-    /* before <= limit holds since each frame was judged, so this cannot wrap */
-    return payload <= limit - before;
+    return before <= limit && payload <= limit - before;
 }
 
 void tenon_message_begin(tenon_message *message, uint8_t first, uint64_t payload, int check)
@@ -24,7 +23,8 @@ void tenon_message_begin(tenon_message *message, uint8_t first, uint64_t payload
         message->text = check && message->opcode == TENON_TEXT;
     }
     message->size += payload;
-    message->fragments++;
+    if (message->fragments < UINT32_MAX)
+        message->fragments++;
 }
 
 size_t tenon_message_take(tenon_message *message, uint8_t *dst, const uint8_t *src, size_t n, const uint8_t *key,

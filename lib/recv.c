@@ -73,14 +73,19 @@ static uint16_t first_rule(const tenon_conn *conn, uint8_t first)
     return (first & 0x0f) > TENON_BINARY ? TENON_RULE_NONE : tenon_message_order(&conn->u.frame.message, first);
 }
 
+/* Whether so many frames are as many as the limit lets pass. */
+static int reached(uint32_t count, uint32_t limit)
+{
+    return limit != TENON_OFF && count >= tenon_limit(limit, 65536);
+}
+
 /* Limits that a legal first octet can still break. */
 static uint16_t first_limits(const tenon_conn *conn, uint8_t first)
 {
     const tenon_config *config = conn->config;
-    if (is_control(first) && conn->controls >= tenon_limit(config->max_control, 65536))
+    if (is_control(first) && reached(conn->controls, config->max_control))
         return TENON_RULE_CONTROL_FLOOD;
-    if ((first & 0x0f) == TENON_CONTINUATION &&
-        conn->u.frame.message.fragments >= tenon_limit(config->max_fragments, 65536))
+    if ((first & 0x0f) == TENON_CONTINUATION && reached(conn->u.frame.message.fragments, config->max_fragments))
         return TENON_RULE_FRAGMENTS;
     return TENON_RULE_NONE;
 }
@@ -164,7 +169,7 @@ static void begin_frame(tenon_conn *conn, const tenon_frame *frame)
     if (conn->stats != NULL)
         conn->stats->frames_in++;
     if (is_control(frame->first)) {
-        conn->controls++;
+        conn->controls += conn->controls < UINT32_MAX;
         memset(&conn->u.frame.reason, 0, sizeof conn->u.frame.reason);
         return;
     }

@@ -142,6 +142,8 @@ static int finish_ref(tenon_conn *conn)
     if (!has_room(conn, TENON_QUEUE_REF_SIZE))
         return 0;
     tenon_queue_put_ref(&conn->queue, NULL, 0, conn->ref_cookie, 1);
+    if (conn->queue.pending == 0)
+        tenon_queue_sent(&conn->queue, 0); /* nothing before it: no acknowledgement will come */
     conn->bits &= ~BIT_REF;
     return 1;
 }
@@ -226,7 +228,7 @@ int tenon_send_ping(tenon_conn *conn)
         return 1;
     conn->ping_number = number;
     conn->mark = conn->acked + conn->queue.pending;
-    conn->bits = (conn->bits & ~(BIT_PING_SENT | BIT_PONG_WAIT)) | BIT_PING_QUEUED;
+    conn->bits = (conn->bits & ~BIT_PING_SENT) | BIT_PING_QUEUED;
     return 1;
 }
 
@@ -235,7 +237,6 @@ void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size)
     conn->close_code = code;
     conn->close_size = (uint8_t)reason_size;
     conn->bits |= BIT_CLOSE_PENDING;
-    conn->since = conn->now;
     conn->want_room = 0;
     tenon_send_waiting(conn);
 }
@@ -387,7 +388,10 @@ static int begin_ref(tenon_conn *conn, uint8_t opcode_and_rsv, const void *data,
     conn->ref_opcode = opcode_and_rsv;
     conn->bits |= BIT_REF | BIT_REF_FIRST;
     tenon_send_waiting(conn);
-    return (conn->bits & BIT_FAILED) != 0 ? TENON_ERR_RANDOM : TENON_OK;
+    if ((conn->bits & BIT_FAILED) == 0)
+        return TENON_OK;
+    conn->bits &= ~BIT_REF; /* refused: no RELEASED */
+    return TENON_ERR_RANDOM;
 }
 
 int tenon_send_ref(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags, void *cookie)

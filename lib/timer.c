@@ -27,14 +27,14 @@ static uint32_t off_by_default(uint32_t ms)
 static int is_ending(const tenon_conn *conn)
 {
     return conn->phase == TENON_PHASE_DRAIN || conn->phase == TENON_PHASE_BODY ||
-           (conn->bits & (BIT_CLOSE_PENDING | BIT_CLOSE_SENT)) != 0;
+           (conn->bits & BIT_CLOSE_SENT) != 0;
 }
 
 static void consider_open(const tenon_conn *conn, timer *best)
 {
     const tenon_config *config = conn->config;
     if (conn->bits & BIT_PONG_WAIT)
-        consider(best, TIMER_PONG, conn->ping, tenon_limit(config->pong_ms, 20000));
+        consider(best, TIMER_PONG, conn->since, tenon_limit(config->pong_ms, 20000));
     consider(best, TIMER_IDLE, conn->life, off_by_default(config->idle_ms));
     if ((conn->bits & BIT_PING_QUEUED) == 0 && conn->queue.size > 0)
         consider(best, TIMER_PING, conn->due, off_by_default(config->ping_ms));

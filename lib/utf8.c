@@ -69,8 +69,8 @@ static int step(tenon_utf8 *state, uint8_t octet)
         if (octet < state->low || octet > state->high)
             return 0;
         state->need--;
-        state->low = 0x80;
-        state->high = 0xbf;
+        state->low = state->need > 0 ? 0x80 : 0; /* between characters all is zero, however the text was cut */
+        state->high = state->need > 0 ? 0xbf : 0;
         return 1;
     }
     if (octet < 0x80)

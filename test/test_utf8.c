@@ -89,12 +89,15 @@ static void fail_with(const uint8_t *data, size_t n, const char *what, size_t go
 
 static void expect(const uint8_t *data, size_t n, result want)
 {
+    static const tenon_utf8 start = {0, 0, 0, 0};
     tenon_utf8 state = {0, 0, 0, 0};
     size_t good = tenon_utf8_check(&state, data, n);
     if (good != want.good)
         fail_with(data, n, "good octets", good, want.good);
     if (good == n && state.need != want.need)
         fail_with(data, n, "octets outstanding", state.need, want.need);
+    if (good == n && state.need == 0 && memcmp(&state, &start, sizeof state) != 0)
+        fail_with(data, n, "state between characters", state.low, 0);
 }
 
 /* The first octets of data on their own, and with ASCII behind them: what is left
@@ -201,7 +204,7 @@ static const vector vectors[] = {
     {TEXT("\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5"), 11, 0},
     {TEXT("\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80\x65\x64\x69\x74\x65\x64"), 12, 0},
     {TEXT("\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xf4\x90\x80\x80\x65\x64"), 12, 0},
-    {TEXT("0123456\xe2\x82\xac" "0123456789abcdef\xf0\x9f\x98\x80xyz"), 30, 0},
+    {TEXT("0123456\xe2\x82\xac" "0123456789abcdef\xf0\x9f\x98\x80xyz"), 33, 0},
     {TEXT("0123456789abcdef\x80"), 16, 0},
     {TEXT("01234567\xc3\xa4\xc3"), 11, 1},
     {TEXT("\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe6\x97"), 11, 1},
