@@ -118,6 +118,9 @@ int tenon_connect(tenon_conn *conn, const tenon_request *request)
         return TENON_ERR_NULL;
     if (request->size < sizeof *request)
         return TENON_ERR_SIZE;
+    if ((request->subprotocols == NULL && request->subprotocol_count > 0) ||
+        (request->headers == NULL && request->header_count > 0))
+        return TENON_ERR_NULL;
     if (conn->config->handshake != &client_handshake || conn->phase != TENON_PHASE_HEAD ||
         (conn->bits & BIT_REQUESTED) != 0)
         return TENON_ERR_STATE;

@@ -193,7 +193,7 @@ int tenon_state(const tenon_conn *conn)
     uint32_t closing = BIT_FAILED | BIT_CLOSE_ASKED | BIT_CLOSE_PENDING | BIT_CLOSE_SENT | BIT_CLOSE_RECEIVED;
     if (conn == NULL || conn->phase >= TENON_PHASE_END)
         return TENON_CLOSED;
-    if (conn->phase == TENON_PHASE_DRAIN)
+    if (conn->phase == TENON_PHASE_DRAIN || conn->phase == TENON_PHASE_BODY)
         return TENON_CLOSING;
     if (conn->phase != TENON_PHASE_OPENING && conn->phase != TENON_PHASE_FRAMES)
         return TENON_CONNECTING;

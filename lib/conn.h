@@ -104,7 +104,7 @@ struct tenon_conn {
     void *ref_cookie;
     uint32_t want_room;      /* the send that was refused needs so much; 0: none */
     uint8_t ref_opcode;
-    uint8_t out_opcode;      /* of the streamed message in progress, 0 for none */
+    uint8_t out_opcode;      /* and RSV bits of the streamed message in progress, 0 for none */
     tenon_utf8 out_utf8;
     uint8_t pong_size;       /* of the waiting Pong */
     uint8_t close_size;      /* of the waiting Close's reason */

@@ -263,17 +263,16 @@ static int check_pseudo(const tenon_str pseudo[PSEUDO_COUNT], tenon_verdict *ver
 
 static int check_regular(const tenon_fields *fields, tenon_str authority, tenon_verdict *verdict)
 {
-    tenon_header field;
-    const char *at = NULL;
+    tenon_str value;
+    const char *at;
     uint16_t rule;
-    int count = tenon_field_count(fields, "host", &field);
-    if (count > 1 || (count == 1 && !tenon_alike(tenon_string(field.value, field.value_size), authority)))
-        return blame(verdict, 400, TENON_RULE_HOST, tenon_field_at(&field));
+    int count = tenon_field_count(fields, "host", &value);
+    if (count > 1 || (count == 1 && !tenon_alike(value, authority)))
+        return blame(verdict, 400, TENON_RULE_HOST, value.data);
     if (!tenon_no_content(fields, &at))
         return blame(verdict, 400, TENON_RULE_BODY, at);
-    count = tenon_field_count(fields, "sec-websocket-version", &field);
-    if (count != 1 || !tenon_is(tenon_string(field.value, field.value_size), "13"))
-        return blame(verdict, 400, TENON_RULE_VERSION, count > 0 ? tenon_field_at(&field) : NULL);
+    if (tenon_field_count(fields, "sec-websocket-version", &value) != 1 || !tenon_is(value, "13"))
+        return blame(verdict, 400, TENON_RULE_VERSION, value.data);
     rule = tenon_offer_check(fields, &at);
     return rule == TENON_RULE_NONE || blame(verdict, 400, rule, at);
 }
@@ -304,7 +303,6 @@ int tenon_connect_check(const tenon_fields *fields, int end_stream, tenon_verdic
 int tenon_connect_answer_check(uint16_t status, const tenon_fields *fields, const tenon_request *request,
                                uint32_t flags, tenon_verdict *verdict)
 {
-    const char *at = NULL;
     uint32_t size;
     if (fields == NULL || request == NULL || verdict == NULL)
         return TENON_ERR_NULL;
@@ -317,8 +315,6 @@ int tenon_connect_answer_check(uint16_t status, const tenon_fields *fields, cons
     if (status < 200 || status > 299)
         verdict->rule = TENON_RULE_STATUS;
     else
-        verdict->rule = tenon_choice_check(fields, request, flags, &verdict->subprotocol, &at);
-    if (verdict->rule != TENON_RULE_NONE)
-        verdict->at = at;
+        verdict->rule = tenon_choice_check(fields, request, flags, &verdict->subprotocol, &verdict->at);
     return TENON_OK;
 }

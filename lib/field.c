@@ -130,23 +130,31 @@ static int line_next(const tenon_fields *fields, size_t *position, tenon_str *na
     return name->size < rest.size ? TENON_OK : TENON_END;
 }
 
-int tenon_header_next(const tenon_fields *fields, size_t *position, tenon_header *field)
+/* The next field of either form. */
+static int field_next(const tenon_fields *fields, size_t *position, tenon_str *name, tenon_str *value)
 {
-    tenon_str name, value;
-    if (fields == NULL || position == NULL || field == NULL)
-        return TENON_ERR_NULL;
     if (fields->head != NULL) {
-        if (line_next(fields, position, &name, &value) != TENON_OK)
+        if (line_next(fields, position, name, value) != TENON_OK)
             return TENON_END;
     } else {
         const tenon_header *from = fields->array;
         if (from == NULL || *position >= fields->count)
             return TENON_END;
         from += (*position)++;
-        name = tenon_string(from->name, from->name_size);
-        value = tenon_string(from->value, from->value_size);
+        *name = tenon_string(from->name, from->name_size);
+        *value = tenon_string(from->value, from->value_size);
     }
-    value = tenon_trim(value);
+    *value = tenon_trim(*value);
+    return TENON_OK;
+}
+
+int tenon_header_next(const tenon_fields *fields, size_t *position, tenon_header *field)
+{
+    tenon_str name, value;
+    if (fields == NULL || position == NULL || field == NULL)
+        return TENON_ERR_NULL;
+    if (field_next(fields, position, &name, &value) != TENON_OK)
+        return TENON_END;
     /* An empty slice must not be taken for a text that ends with NUL somewhere
      * behind it, so it becomes an empty text that does. */
     field->name = name.size > 0 ? name.data : "";
@@ -156,63 +164,55 @@ int tenon_header_next(const tenon_fields *fields, size_t *position, tenon_header
     return TENON_OK;
 }
 
-/* The next field of that name. */
-static int named_next(const tenon_fields *fields, const char *name, size_t *position, tenon_header *field)
+/* The value of the next field of that name. */
+static int named_next(const tenon_fields *fields, const char *name, size_t *position, tenon_str *value)
 {
-    tenon_str want = tenon_string(name, 0), got;
+    tenon_str got;
     int status;
-    while ((status = tenon_header_next(fields, position, field)) == TENON_OK) {
-        got.data = field->name;
-        got.size = field->name_size;
-        if (tenon_alike(got, want))
-            break;
-    }
+    do {
+        status = field_next(fields, position, &got, value);
+    } while (status == TENON_OK && !tenon_is(got, name));
     return status;
 }
 
-int tenon_header_find(const tenon_fields *fields, const char *name, tenon_str *value)
+int tenon_field_count(const tenon_fields *fields, const char *name, tenon_str *value)
 {
-    tenon_header field;
-    size_t position = 0;
-    int status;
-    if (fields == NULL || name == NULL || value == NULL)
-        return TENON_ERR_NULL;
-    value->data = NULL;
-    value->size = 0;
-    status = named_next(fields, name, &position, &field);
-    if (status == TENON_OK) {
-        value->data = field.value;
-        value->size = field.value_size;
-    }
-    return status;
-}
-
-int tenon_field_count(const tenon_fields *fields, const char *name, tenon_header *field)
-{
-    tenon_header next;
+    tenon_str next;
     size_t position = 0;
     int count = 0;
+    value->data = NULL;
+    value->size = 0;
     while (count < 2 && named_next(fields, name, &position, &next) == TENON_OK) {
-        *field = next;
+        *value = next;
         count++;
     }
     return count;
 }
 
-const char *tenon_field_at(const tenon_header *field)
+int tenon_header_find(const tenon_fields *fields, const char *name, tenon_str *value)
 {
-    return field->value_size > 0 ? field->value : field->name;
+    size_t position = 0;
+    if (fields == NULL || name == NULL || value == NULL)
+        return TENON_ERR_NULL;
+    if (named_next(fields, name, &position, value) == TENON_OK) {
+        if (value->data == NULL) /* it is there, and empty */
+            value->data = "";
+        return TENON_OK;
+    }
+    value->data = NULL;
+    value->size = 0;
+    return TENON_END;
 }
 
 int tenon_no_content(const tenon_fields *fields, const char **at)
 {
-    tenon_header field;
+    tenon_str value;
     size_t position = 0, i;
-    while (named_next(fields, "Content-Length", &position, &field) == TENON_OK) {
-        *at = tenon_field_at(&field);
-        for (i = 0; i < field.value_size && field.value[i] == '0'; i++) {
+    while (named_next(fields, "Content-Length", &position, &value) == TENON_OK) {
+        *at = value.data;
+        for (i = 0; i < value.size && value.data[i] == '0'; i++) {
         }
-        if (i == 0 || i < field.value_size)
+        if (i == 0 || i < value.size)
             return 0;
     }
     return 1;
@@ -222,7 +222,6 @@ int tenon_no_content(const tenon_fields *fields, const char **at)
 
 int tenon_list_next(const tenon_fields *fields, const char *name, tenon_cursor *cursor, tenon_str *element)
 {
-    tenon_header field;
     for (;;) {
         while (cursor->rest.size > 0) {
             *element = tenon_trim(tenon_take(&cursor->rest, ','));
@@ -231,15 +230,14 @@ int tenon_list_next(const tenon_fields *fields, const char *name, tenon_cursor *
                 return TENON_OK;
             }
         }
-        if (named_next(fields, name, &cursor->position, &field) != TENON_OK)
+        if (named_next(fields, name, &cursor->position, &cursor->rest) != TENON_OK)
             break;
-        cursor->rest.data = field.value;
-        cursor->rest.size = field.value_size;
     }
+    cursor->rest.size = 0;
+    if (cursor->count == 0 && tenon_field_count(fields, name, element) > 0)
+        return TENON_ERR_PROTOCOL;
     element->data = NULL;
     element->size = 0;
-    if (cursor->count == 0 && tenon_field_count(fields, name, &field) > 0)
-        return TENON_ERR_PROTOCOL;
     return TENON_END;
 }
 
@@ -337,8 +335,10 @@ int tenon_extension_next(const tenon_fields *fields, tenon_cursor *cursor, tenon
         return TENON_ERR_NULL;
     memset(extension, 0, sizeof *extension);
     status = tenon_list_next(fields, "Sec-WebSocket-Extensions", cursor, &element);
-    if (status != TENON_OK)
+    if (status != TENON_OK) {
+        extension->name = element;
         return status;
+    }
     extension->name = token(element, &position);
     (void)peek(element, &position);
     if (position < element.size) {

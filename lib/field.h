@@ -49,19 +49,17 @@ TENON_INTERNAL tenon_str tenon_take(tenon_str *rest, char end);
 TENON_INTERNAL tenon_str tenon_trim(tenon_str s);
 
 /*
- * How often the field of that name occurs: 0, 1, or 2 for more than once. *field:
- * the first, or the second, which should not be there; untouched for 0.
+ * How often the field of that name occurs: 0, 1, or 2 for more than once. *value:
+ * that of the first, or of the second, which should not be there; data NULL for 0.
+ * An empty value of a received head has its place there too.
  */
-TENON_INTERNAL int tenon_field_count(const tenon_fields *fields, const char *name, tenon_header *field);
-
-/* Where a field is to be blamed: its value, or its name when the value is empty. */
-TENON_INTERNAL const char *tenon_field_at(const tenon_header *field);
+TENON_INTERNAL int tenon_field_count(const tenon_fields *fields, const char *name, tenon_str *value);
 
 /*
  * The next element of a comma list, blanks around it removed; empty elements are
  * passed over (RFC 9110, 5.6.1.2). TENON_OK; TENON_END; or TENON_ERR_PROTOCOL if
- * the field is there but no element. Commas in quotes divide too: no list that
- * is read here can hold one in a good element.
+ * the field is there but no element, and *element is its value. Commas in quotes
+ * divide too: no list that is read here can hold one in a good element.
  */
 TENON_INTERNAL int tenon_list_next(const tenon_fields *fields, const char *name, tenon_cursor *cursor,
                                    tenon_str *element);
@@ -71,7 +69,8 @@ TENON_INTERNAL int tenon_list_has(const tenon_fields *fields, const char *name, 
 
 /*
  * 1 if no Content-Length says anything but zero. The fields of an upgrade must
- * not announce content, so no number is ever converted and none can overflow.
+ * not announce content, so no number is ever converted and none can overflow. Else
+ * 0, and *at is the value.
  */
 TENON_INTERNAL int tenon_no_content(const tenon_fields *fields, const char **at);
 

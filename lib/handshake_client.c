@@ -56,61 +56,47 @@ int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_
 
 /* --------------------------------------------------------------- the check */
 
-/* One line with exactly this value; any case unless exact. Otherwise *at: the
- * value that is wrong or too much, NULL if there is none. */
-static int check_single(const tenon_fields *fields, const char *name, const char *value, int exact, const char **at)
-{
-    tenon_header field;
-    tenon_str want = tenon_string(value, 0), got;
-    int count = tenon_field_count(fields, name, &field);
-    *at = NULL;
-    if (count == 0)
-        return 0;
-    *at = tenon_field_at(&field);
-    got.data = field.value;
-    got.size = field.value_size;
-    return count == 1 && (exact ? tenon_same(got, want) : tenon_alike(got, want));
-}
-
 /*
  * A list is no match for the client (RFC 6455, 4.1), where the server looks for an
- * element; in Connection, both look for one.
+ * element; in Connection, both look for one. *value: what is to be blamed.
  */
-static uint16_t check_upgrade(const tenon_fields *fields, const char key[TENON_KEY_SIZE], const char **at)
+static uint16_t check_upgrade(const tenon_fields *fields, const char key[TENON_KEY_SIZE], tenon_str *value)
 {
     char accept[TENON_ACCEPT_SIZE + 1];
-    tenon_header field;
-    if (!check_single(fields, "Upgrade", "websocket", 0, at))
+    if (tenon_field_count(fields, "Upgrade", value) != 1 || !tenon_is(*value, "websocket"))
         return TENON_RULE_UPGRADE;
-    if (!tenon_list_has(fields, "Connection", "upgrade")) {
-        *at = tenon_field_count(fields, "Connection", &field) > 0 ? tenon_field_at(&field) : NULL;
+    (void)tenon_field_count(fields, "Connection", value);
+    if (!tenon_list_has(fields, "Connection", "upgrade"))
         return TENON_RULE_CONNECTION;
-    }
-    if (tenon_key_accept(key, TENON_KEY_SIZE, accept) != TENON_OK
-        || !check_single(fields, "Sec-WebSocket-Accept", accept, 1, at))
+    if (tenon_field_count(fields, "Sec-WebSocket-Accept", value) != 1
+        || tenon_key_accept(key, TENON_KEY_SIZE, accept) != TENON_OK
+        || !tenon_same(*value, tenon_string(accept, TENON_ACCEPT_SIZE)))
         return TENON_RULE_ACCEPT;
     return TENON_RULE_NONE;
 }
 
-/* A 101 has no content (RFC 9112, 6.3). A server that announces some may take
- * frames for it, or the other way round. */
-static uint16_t check_body(const tenon_fields *fields, const char **at)
+static uint16_t check_all(const tenon_fields *fields, const tenon_request *request, const char key[TENON_KEY_SIZE],
+                          uint32_t flags, tenon_verdict *verdict)
 {
-    tenon_header field;
-    if (!tenon_no_content(fields, at))
+    tenon_str value;
+    uint16_t rule = check_upgrade(fields, key, &value);
+    verdict->at = value.data;
+    if (rule != TENON_RULE_NONE)
+        return rule;
+    /* A 101 has no content (RFC 9112, 6.3). A server that announces some may take
+     * frames for it, or the other way round. */
+    if (!tenon_no_content(fields, &verdict->at))
         return TENON_RULE_BODY;
-    if (tenon_field_count(fields, "Transfer-Encoding", &field) > 0) {
-        *at = tenon_field_at(&field);
+    if (tenon_field_count(fields, "Transfer-Encoding", &value) > 0) {
+        verdict->at = value.data;
         return TENON_RULE_BODY;
     }
-    return TENON_RULE_NONE;
+    return tenon_choice_check(fields, request, flags, &verdict->subprotocol, &verdict->at);
 }
 
 int tenon_answer_check(uint16_t status, const tenon_fields *fields, const tenon_request *request,
                        const char key[TENON_KEY_SIZE], uint32_t flags, tenon_verdict *verdict)
 {
-    const char *at = NULL;
-    uint16_t rule = TENON_RULE_NONE;
     uint32_t size;
     if (fields == NULL || request == NULL || key == NULL || verdict == NULL)
         return TENON_ERR_NULL;
@@ -120,19 +106,6 @@ int tenon_answer_check(uint16_t status, const tenon_fields *fields, const tenon_
     memset(verdict, 0, sizeof *verdict);
     verdict->size = size;
     verdict->status = status;
-    if (status != 101)
-        rule = TENON_RULE_STATUS;
-    if (rule == TENON_RULE_NONE)
-        rule = check_upgrade(fields, key, &at);
-    if (rule == TENON_RULE_NONE)
-        rule = check_body(fields, &at);
-    at = rule == TENON_RULE_NONE ? NULL : at;
-    if (rule == TENON_RULE_NONE)
-        rule = tenon_choice_check(fields, request, flags, &verdict->subprotocol, &at);
-    if (rule != TENON_RULE_NONE) {
-        memset(&verdict->subprotocol, 0, sizeof verdict->subprotocol);
-        verdict->at = at;
-    }
-    verdict->rule = rule;
+    verdict->rule = status == 101 ? check_all(fields, request, key, flags, verdict) : TENON_RULE_STATUS;
     return TENON_OK;
 }

@@ -75,12 +75,11 @@ static int check_line(tenon_str method, tenon_str target, uint16_t version, teno
  * without. */
 static int check_host(uint16_t version, const tenon_fields *fields, tenon_verdict *verdict)
 {
-    tenon_header field;
-    int count = tenon_field_count(fields, "Host", &field);
-    if (count == 0)
-        return version < HTTP_1_1 || blame(verdict, 400, TENON_RULE_HOST, NULL);
-    return (count == 1 && tenon_host_valid(tenon_string(field.value, field.value_size)))
-           || blame(verdict, 400, TENON_RULE_HOST, tenon_field_at(&field));
+    tenon_str value;
+    int count = tenon_field_count(fields, "Host", &value);
+    if (count == 1 ? tenon_host_valid(value) : count == 0 && version < HTTP_1_1)
+        return 1;
+    return blame(verdict, 400, TENON_RULE_HOST, value.data);
 }
 
 /*
@@ -91,86 +90,79 @@ static int check_body(const tenon_fields *fields, tenon_verdict *verdict)
 {
     static const char codings[] = "chunked\0gzip\0deflate\0compress\0x-gzip\0x-compress\0";
     static const char name[] = "Transfer-Encoding";
-    tenon_header field;
+    tenon_str value, length, coding;
     tenon_cursor cursor;
-    tenon_str coding;
     const char *at;
     if (!tenon_no_content(fields, &at))
         return blame(verdict, 400, TENON_RULE_BODY, at);
-    if (tenon_field_count(fields, name, &field) == 0)
+    if (tenon_field_count(fields, name, &value) == 0)
         return 1;
+    if (tenon_field_count(fields, "Content-Length", &length) > 0)
+        return blame(verdict, 400, TENON_RULE_BODY, length.data);
     memset(&cursor, 0, sizeof cursor);
-    while (tenon_field_count(fields, "Content-Length", &field) == 0
-           && tenon_list_next(fields, name, &cursor, &coding) == TENON_OK) {
+    while (tenon_list_next(fields, name, &cursor, &coding) == TENON_OK) {
         if (!tenon_is_one_of(coding, codings))
             return blame(verdict, 501, TENON_RULE_TRANSFER_CODING, coding.data);
     }
-    return blame(verdict, 400, TENON_RULE_BODY, tenon_field_at(&field));
+    return blame(verdict, 400, TENON_RULE_BODY, value.data);
 }
 
 static int check_upgrade(uint16_t version, const tenon_fields *fields, tenon_verdict *verdict)
 {
-    tenon_header field;
+    tenon_str value;
     /* HTTP/1.0 knows neither Expect nor Upgrade (RFC 9110, 7.8 and 10.1.1). */
     if (version < HTTP_1_1)
         return blame(verdict, 426, TENON_RULE_UPGRADE, NULL);
     /* 100 would have to go out before 101 (RFC 9110, 7.8), for content that must
      * not be there. */
-    if (tenon_field_count(fields, "Expect", &field) > 0)
-        return blame(verdict, 417, TENON_RULE_EXPECT, tenon_field_at(&field));
+    if (tenon_field_count(fields, "Expect", &value) > 0)
+        return blame(verdict, 417, TENON_RULE_EXPECT, value.data);
+    (void)tenon_field_count(fields, "Upgrade", &value);
     if (!tenon_list_has(fields, "Upgrade", "websocket"))
-        return blame(verdict, 426, TENON_RULE_UPGRADE,
-                     tenon_field_count(fields, "Upgrade", &field) > 0 ? tenon_field_at(&field) : NULL);
+        return blame(verdict, 426, TENON_RULE_UPGRADE, value.data);
+    (void)tenon_field_count(fields, "Connection", &value);
     if (!tenon_list_has(fields, "Connection", "upgrade"))
-        return blame(verdict, 400, TENON_RULE_CONNECTION,
-                     tenon_field_count(fields, "Connection", &field) > 0 ? tenon_field_at(&field) : NULL);
+        return blame(verdict, 400, TENON_RULE_CONNECTION, value.data);
     return 1;
 }
 
 /* 1 if the version is in its grammar: 0 to 255 without leading zeros (RFC 6455, 4.3). */
-static int is_version(const tenon_header *field)
+static int is_version(tenon_str s)
 {
     size_t i;
     unsigned int number = 0;
-    if (field->value_size > 3 || field->value_size == 0 || (field->value[0] == '0' && field->value_size > 1))
+    if (s.size > 3 || s.size == 0 || (s.data[0] == '0' && s.size > 1))
         return 0;
-    for (i = 0; i < field->value_size; i++) {
-        if (field->value[i] < '0' || field->value[i] > '9')
+    for (i = 0; i < s.size; i++) {
+        if (s.data[i] < '0' || s.data[i] > '9')
             return 0;
-        number = number * 10 + (unsigned int)(field->value[i] - '0');
+        number = number * 10 + (unsigned int)(s.data[i] - '0');
     }
     return number <= 255;
 }
 
 static int check_version(const tenon_fields *fields, tenon_verdict *verdict)
 {
-    tenon_header field;
-    int count = tenon_field_count(fields, "Sec-WebSocket-Version", &field);
-    if (count == 0)
-        return blame(verdict, 400, TENON_RULE_VERSION, NULL);
-    if (count > 1 || !is_version(&field))
-        return blame(verdict, 400, TENON_RULE_VERSION, tenon_field_at(&field));
-    return tenon_is(tenon_string(field.value, field.value_size), "13")
-           || blame(verdict, 426, TENON_RULE_VERSION, field.value);
+    tenon_str value;
+    if (tenon_field_count(fields, "Sec-WebSocket-Version", &value) != 1 || !is_version(value))
+        return blame(verdict, 400, TENON_RULE_VERSION, value.data);
+    return tenon_is(value, "13") || blame(verdict, 426, TENON_RULE_VERSION, value.data);
 }
 
 static int check_key(const tenon_fields *fields, tenon_verdict *verdict)
 {
     char accept[TENON_ACCEPT_SIZE + 1];
-    tenon_header field;
-    int count = tenon_field_count(fields, "Sec-WebSocket-Key", &field);
-    if (count == 0)
-        return blame(verdict, 400, TENON_RULE_KEY, NULL);
-    if (count > 1 || tenon_key_accept(field.value, field.value_size, accept) != TENON_OK)
-        return blame(verdict, 400, TENON_RULE_KEY, tenon_field_at(&field));
-    verdict->key.data = field.value;
-    verdict->key.size = field.value_size;
+    tenon_str value;
+    if (tenon_field_count(fields, "Sec-WebSocket-Key", &value) != 1
+        || tenon_key_accept(value.data, value.size, accept) != TENON_OK)
+        return blame(verdict, 400, TENON_RULE_KEY, value.data);
+    verdict->key = value;
     return 1;
 }
 
 static int check_offer(const tenon_fields *fields, tenon_verdict *verdict)
 {
-    const char *at = NULL;
+    const char *at;
     uint16_t rule = tenon_offer_check(fields, &at);
     return rule == TENON_RULE_NONE || blame(verdict, 400, rule, at);
 }
@@ -270,8 +262,8 @@ int tenon_server_reject(const tenon_refusal *refusal, tenon_text *out)
 {
     uint16_t status = refusal->status;
     tenon_str reason = tenon_string(refusal->reason, refusal->reason_size);
-    tenon_header allow;
     tenon_fields fields;
+    tenon_str allow;
     int empty = status == 204 || status == 304;
     if (status < 200 || status > 599 || (empty && refusal->body_size > 0))
         return TENON_ERR_STATUS;

@@ -6,7 +6,8 @@
 #define HIGH_BITS 0x8080808080808080u
 
 /* Octets unmasked before they are checked, where text is not all ASCII: few
- * enough to be still in the first cache, enough to make the calls cheap. */
+ * enough to be still in the first cache, enough to make the calls cheap. A
+ * multiple of 4, so that the phase is the same for every block. */
 #define BLOCK_SIZE 256
 
 /* A word of the stream and the key are octets in memory order on both sides of
@@ -67,16 +68,16 @@ size_t tenon_mask_utf8(void *dst, const void *src, size_t n, const uint8_t key[4
 {
     uint8_t *to = dst;
     const uint8_t *from = src;
+    uint64_t word = key_word(key, phase % 4);
     size_t i = 0;
-    phase %= 4;
     while (i < n) {
         size_t size, good;
         if (state->need == 0)
-            i += mask_ascii(to + i, from + i, n - i, key_word(key, phase + i));
+            i += mask_ascii(to + i, from + i, n - i, word);
         size = n - i < BLOCK_SIZE ? n - i : BLOCK_SIZE;
         if (size == 0)
             break;
-        tenon_mask(to + i, from + i, size, key, phase + i);
+        tenon_mask(to + i, from + i, size, key, phase);
         good = tenon_utf8_check(state, to + i, size);
         i += good;
         if (good < size)

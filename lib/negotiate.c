@@ -166,24 +166,20 @@ int tenon_headers_check(const tenon_header *headers, size_t count)
 uint16_t tenon_offer_check(const tenon_fields *request, const char **at)
 {
     tenon_cursor cursor;
-    tenon_header field;
     tenon_str name;
     size_t count;
     int status;
     memset(&cursor, 0, sizeof cursor);
-    while ((status = tenon_subprotocol_next(request, &cursor, &name)) == TENON_OK) {
-    }
-    if (status != TENON_END) {
-        (void)tenon_field_count(request, TENON_FIELD_PROTOCOL, &field);
-        *at = name.data != NULL ? name.data : field.name;
+    do {
+        status = tenon_subprotocol_next(request, &cursor, &name);
+    } while (status == TENON_OK);
+    *at = name.data;
+    if (status != TENON_END)
         return TENON_RULE_SUBPROTOCOL;
-    }
-    if (!extensions_good(request, NULL, &name, &count)) {
-        (void)tenon_field_count(request, TENON_FIELD_EXTENSIONS, &field);
-        *at = name.data != NULL ? name.data : field.name;
-        return TENON_RULE_EXTENSION;
-    }
-    return TENON_RULE_NONE;
+    if (extensions_good(request, NULL, &name, &count))
+        return TENON_RULE_NONE;
+    *at = name.data;
+    return TENON_RULE_EXTENSION;
 }
 
 int tenon_answer_valid(const tenon_fields *request, const tenon_answer *answer, tenon_str *subprotocol)
@@ -226,16 +222,11 @@ static int asked_for(const tenon_request *request, tenon_str name)
 
 /* RFC 6455 lets a server pass over all that was offered; browsers do not, and the
  * flag asks for their way. */
-static int choice_good(const tenon_fields *answer, const tenon_request *request, uint32_t flags, tenon_str *chosen,
-                       const char **at)
+static int choice_good(const tenon_fields *answer, const tenon_request *request, uint32_t flags, tenon_str *chosen)
 {
-    tenon_header field;
-    int count = tenon_field_count(answer, TENON_FIELD_PROTOCOL, &field);
+    int count = tenon_field_count(answer, TENON_FIELD_PROTOCOL, chosen);
     if (count == 0)
         return (flags & TENON_REQUIRE_SUBPROTOCOL) == 0 || request->subprotocol_count == 0;
-    *at = tenon_field_at(&field);
-    chosen->data = field.value;
-    chosen->size = field.value_size;
     return count == 1 && asked_for(request, *chosen);
 }
 
@@ -244,18 +235,18 @@ uint16_t tenon_choice_check(const tenon_fields *answer, const tenon_request *req
 {
     tenon_header line = line_of(TENON_FIELD_EXTENSIONS, request->extensions, 0);
     tenon_fields offer = fields_of(&line);
-    tenon_header field;
-    tenon_str last;
+    tenon_str chosen, last;
     size_t count;
     memset(subprotocol, 0, sizeof *subprotocol);
-    if (!choice_good(answer, request, flags, subprotocol, at)) {
-        memset(subprotocol, 0, sizeof *subprotocol);
+    *at = NULL;
+    if (!choice_good(answer, request, flags, &chosen)) {
+        *at = chosen.data;
         return TENON_RULE_SUBPROTOCOL;
     }
     if (!extensions_good(answer, &offer, &last, &count)) {
-        (void)tenon_field_count(answer, TENON_FIELD_EXTENSIONS, &field);
-        *at = last.data != NULL ? last.data : field.name;
+        *at = last.data;
         return TENON_RULE_EXTENSION;
     }
+    *subprotocol = chosen;
     return TENON_RULE_NONE;
 }

@@ -17,8 +17,8 @@
  * controls, no name that the handshake owns. TENON_OK or TENON_ERR_HEADER. */
 TENON_INTERNAL int tenon_headers_check(const tenon_header *headers, size_t count);
 
-/* Server: whether the offers of a request are in their grammar. TENON_RULE_NONE,
- * or the rule, and *at where. */
+/* Server: whether the offers of a request are in their grammar. TENON_RULE_NONE
+ * and *at NULL, or the rule and where. */
 TENON_INTERNAL uint16_t tenon_offer_check(const tenon_fields *request, const char **at);
 
 /* Server: whether the answer may be given to the request. TENON_OK and the
@@ -30,8 +30,8 @@ TENON_INTERNAL int tenon_answer_valid(const tenon_fields *request, const tenon_a
  * EXTENSION, HEADER. */
 TENON_INTERNAL int tenon_offer_valid(const tenon_request *request);
 
-/* Client: whether the answer stays within the offer of the request. TENON_RULE_NONE
- * and *subprotocol, or the rule, and *at where. */
+/* Client: whether the answer stays within the offer of the request. TENON_RULE_NONE,
+ * *subprotocol (data NULL for none) and *at NULL, or the rule and where. */
 TENON_INTERNAL uint16_t tenon_choice_check(const tenon_fields *answer, const tenon_request *request, uint32_t flags,
                                            tenon_str *subprotocol, const char **at);
 

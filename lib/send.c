@@ -358,17 +358,20 @@ int tenon_send_part(tenon_conn *conn, int opcode, const void *data, size_t n, ui
     status = check_data(conn, opcode, data, n, flags, begins);
     if (status != TENON_OK)
         return status;
-    if (!begins && opcode != conn->out_opcode)
+    if (!begins && opcode != (conn->out_opcode & 0x0f))
         return TENON_ERR_ARG;
     utf8 = conn->out_utf8;
-    if (text_checked(conn, opcode, flags) &&
+    if (text_checked(conn, opcode, flags | (conn->out_opcode & 0x70u)) &&
         (tenon_utf8_check(&utf8, data, n) != n || (last && utf8.need > 0)))
         return TENON_ERR_UTF8;
     max = tenon_limit(conn->config->max_frame_out, 65536);
     status = check_room(conn, framed_size(conn, n, max));
     if (status != TENON_OK)
         return status;
-    conn->out_opcode = last ? 0 : (uint8_t)opcode;
+    if (begins)
+        conn->out_opcode = (uint8_t)((unsigned)opcode | rsv_of(flags));
+    if (last)
+        conn->out_opcode = 0;
     conn->out_utf8 = utf8;
     if (last)
         memset(&conn->out_utf8, 0, sizeof conn->out_utf8);
@@ -480,7 +483,7 @@ int tenon_close(tenon_conn *conn, int code, const char *reason, size_t n)
         return status;
     if (conn->phase >= TENON_PHASE_END)
         return TENON_ERR_STATE;
-    if (tenon_state(conn) == TENON_CONNECTING) {
+    if (tenon_state(conn) == TENON_CONNECTING || conn->phase == TENON_PHASE_BODY) {
         tenon_conn_fault(conn, TENON_RULE_NONE, 0, TENON_LOCAL);
         tenon_conn_end(conn);
         return TENON_OK;

@@ -94,6 +94,8 @@ int tenon_accept(tenon_conn *conn, const tenon_answer *answer)
         return TENON_ERR_NULL;
     if (answer != NULL && answer->size < sizeof *answer)
         return TENON_ERR_SIZE;
+    if (answer != NULL && answer->headers == NULL && answer->header_count > 0)
+        return TENON_ERR_NULL;
     if (conn->phase != TENON_PHASE_DECIDE || (conn->bits & BIT_PLAIN) != 0)
         return TENON_ERR_STATE;
     memset(&head, 0, sizeof head);
@@ -130,6 +132,8 @@ int tenon_reject(tenon_conn *conn, const tenon_refusal *refusal)
         return TENON_ERR_NULL;
     if (refusal->size < sizeof *refusal)
         return TENON_ERR_SIZE;
+    if (refusal->headers == NULL && refusal->header_count > 0)
+        return TENON_ERR_NULL;
     if (conn->phase != TENON_PHASE_DECIDE)
         return TENON_ERR_STATE;
     text = tenon_queue_text(&conn->queue);

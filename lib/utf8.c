@@ -17,23 +17,20 @@ static int is_ascii_word(const uint8_t *p)
 
 /*
  * Size of the sequence of two to four octets that begins at p, where
- * SEQUENCE_MAX octets can be read; 0 if it is not good. It does not tell which
- * octet is to blame: step does.
+ * SEQUENCE_MAX octets can be read; 0 if it is not good. Behind the bit patterns
+ * the first two octets decide, with the bounds that step gives. It does not tell
+ * which octet is to blame: step does.
  */
 static size_t sequence_size(const uint8_t *p)
 {
     uint32_t four = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-    uint32_t point, plane;
-    if ((four & 0xf0c0c000u) == 0xe0808000u) {
-        point = (four >> 12 & 0xf000u) | (four >> 10 & 0xfc0u) | (four >> 8 & 0x3fu);
-        return point >= 0x800u && (point & 0xf800u) != 0xd800u ? 3 : 0;
-    }
+    uint32_t two = four >> 16;
+    if ((four & 0xf0c0c000u) == 0xe0808000u)
+        return two >= 0xe0a0 && (two & 0xffe0) != 0xeda0 ? 3 : 0;
     if ((four & 0xe0c00000u) == 0xc0800000u)
-        return p[0] >= 0xc2 ? 2 : 0; /* c0 and c1 would be overlong */
-    if ((four & 0xf8c0c0c0u) == 0xf0808080u) {
-        plane = four >> 16 & 0x73fu; /* the first two octets decide: f0 90 to f4 8f */
-        return plane >= 0x010u && plane <= 0x40fu ? 4 : 0;
-    }
+        return two >= 0xc280 ? 2 : 0;
+    if ((four & 0xf8c0c0c0u) == 0xf0808080u)
+        return two >= 0xf090 && two <= 0xf48f ? 4 : 0;
     return 0;
 }
 

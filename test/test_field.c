@@ -128,13 +128,17 @@ static void test_header_forms(void **state)
         assert_int_equal(tenon_header_find(&forms[i], "Ho", &value), TENON_END);
         assert_null(value.data);
         assert_int_equal(value.size, 0);
-        assert_int_equal(tenon_field_count(&forms[i], "zz", &field), 0);
-        assert_int_equal(tenon_field_count(&forms[i], "HOST", &field), 1);
-        assert_ptr_equal(tenon_field_at(&field), field.value);
-        assert_int_equal(tenon_field_count(&forms[i], "E", &field), 1);
-        assert_ptr_equal(tenon_field_at(&field), field.name);
-        assert_int_equal(tenon_field_count(&forms[i], "A", &field), 2);
-        assert_memory_equal(field.value, "2", 1);
+        assert_int_equal(tenon_field_count(&forms[i], "zz", &value), 0);
+        assert_null(value.data);
+        assert_int_equal(value.size, 0);
+        assert_int_equal(tenon_field_count(&forms[i], "HOST", &value), 1);
+        expect_str(value, "h");
+        assert_int_equal(tenon_field_count(&forms[i], "E", &value), 1);
+        expect_str(value, "");
+        if (i == 1) /* in its place */
+            assert_ptr_equal(value.data, copy.data + strlen("hOsT:h\r\nA: \t b c \t\r\nE:"));
+        assert_int_equal(tenon_field_count(&forms[i], "A", &value), 2);
+        expect_str(value, "2");
     }
     release(copy);
 }
@@ -335,7 +339,7 @@ static void test_no_content(void **state)
         headers[1].value = list[i].value;
         assert_int_equal(tenon_no_content(&fields, &at), list[i].good);
         if (!list[i].good)
-            assert_ptr_equal(at, list[i].value[0] != '\0' ? list[i].value : headers[1].name);
+            assert_ptr_equal(at, list[i].value);
     }
     fields.count = 0;
     assert_int_equal(tenon_no_content(&fields, &at), 1);

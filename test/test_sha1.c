@@ -87,7 +87,7 @@ static void test_sizes(void **state)
 
 static void test_every_size(void **state)
 {
-    uint8_t data[SIZE_LAST];
+    uint8_t data[SIZE_LAST] = {0};
     uint8_t digests[(SIZE_LAST + 1) * TENON_SHA1_SIZE];
     size_t n;
     (void)state;

@@ -275,6 +275,22 @@ static void test_vectors_shifted(void **state)
     }
 }
 
+/* Every octet at every place of a word, with nothing but ASCII around. */
+static void test_one_among_ascii(void **state)
+{
+    uint8_t data[40];
+    unsigned int octet;
+    size_t at;
+    (void)state;
+    for (octet = 0; octet < 256; octet++) {
+        for (at = 0; at < 24; at++) {
+            memset(data, 'a', sizeof data);
+            data[at] = (uint8_t)octet;
+            expect(data, sizeof data, reference(data, sizeof data));
+        }
+    }
+}
+
 /* Feeds the pieces that end at the cuts; stops at the first bad octet. Each piece
  * lies in memory of its own, so that a sanitizer sees what is read outside. */
 static result feed(const uint8_t *data, size_t n, const size_t *cuts, size_t count)
@@ -363,6 +379,7 @@ int main(void)
         cmocka_unit_test(test_every_code_point),
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_vectors_shifted),
+        cmocka_unit_test(test_one_among_ascii),
         cmocka_unit_test(test_vectors_cut),
         cmocka_unit_test(test_empty_without_data),
 #ifndef _WIN32

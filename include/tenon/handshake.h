@@ -73,8 +73,8 @@ typedef struct tenon_cursor {
 } tenon_cursor;
 
 /* Walks the subprotocols offered, over all lines. TENON_OK; TENON_END; or
- * TENON_ERR_PROTOCOL (not 1#token), and *name is what is wrong, data NULL if there
- * is the field but no element. Errors: NULL. */
+ * TENON_ERR_PROTOCOL (not 1#token), and *name is what is wrong: an element, or a
+ * value without any. Errors: NULL. */
 TENON_API int tenon_subprotocol_next(const tenon_fields *fields, tenon_cursor *cursor, tenon_str *name);
 
 /* One element of Sec-WebSocket-Extensions: its name, and its parameters raw (data
