@@ -283,6 +283,64 @@ static inline void run_to_closed(bench *b)
     assert_int_equal(tenon_wants(b->conn), TENON_WANTS_CLOSE);
 }
 
+/* ------------------------------------------------------------ the handshake */
+
+#define REQUEST_FIELDS                                   \
+    "GET /chat?x=1 HTTP/1.1\r\n"                         \
+    "Host: example.com\r\n"                              \
+    "Upgrade: websocket\r\n"                             \
+    "Connection: Upgrade\r\n"                            \
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"    \
+    "Sec-WebSocket-Version: 13\r\n"
+#define REQUEST REQUEST_FIELDS "\r\n"
+
+static inline void bench_server(bench *b)
+{
+    memset(b, 0, sizeof *b);
+    assert_int_equal(tenon_config_server(&b->config, sizeof b->config), TENON_OK);
+}
+
+static inline void bench_client(bench *b)
+{
+    memset(b, 0, sizeof *b);
+    assert_int_equal(tenon_config_client(&b->config, sizeof b->config), TENON_OK);
+}
+
+static inline void give_text(bench *b, const char *text)
+{
+    give(b, text, strlen(text));
+}
+
+static inline tenon_request request_to(const char *uri)
+{
+    tenon_request request;
+    memset(&request, 0, sizeof request);
+    request.size = (uint32_t)sizeof request;
+    request.uri = uri;
+    return request;
+}
+
+/* The answer that opens the connection whose request is at the start of the wire;
+ * more: further field lines. Returns its size. */
+static inline size_t make_answer(const bench *b, char *out, size_t room, const char *more)
+{
+    char accept[TENON_ACCEPT_SIZE + 1], head[4096];
+    const char *key;
+    int n;
+    assert_true(b->wire_size < sizeof head);
+    memcpy(head, b->wire, b->wire_size);
+    head[b->wire_size] = '\0';
+    key = strstr(head, "Sec-WebSocket-Key: ");
+    assert_non_null(key);
+    assert_int_equal(tenon_key_accept(key + 19, TENON_KEY_SIZE, accept), TENON_OK);
+    n = snprintf(out, room,
+                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                 "Sec-WebSocket-Accept: %s\r\n%s\r\n",
+                 accept, more);
+    assert_true(n > 0 && (size_t)n < room);
+    return (size_t)n;
+}
+
 /* The connection failed for this rule at this offset: the Close on the wire carries
  * code, CLOSED reports 1006, and what follows is thrown away. */
 static inline void assert_failed(bench *b, unsigned rule, uint64_t offset, unsigned code)

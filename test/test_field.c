@@ -176,6 +176,26 @@ static void test_null(void **state)
     holed.array = holes;
     assert_int_equal(tenon_header_find(&holed, "a", &a), TENON_OK);
     expect_str(a, "");
+    position = 0;
+    assert_int_equal(tenon_header_next(&holed, &position, &field), TENON_OK);
+    assert_string_equal(field.name, "");
+    assert_string_equal(field.value, "");
+}
+
+static void test_field_count(void **state)
+{
+    static const char head[] = "A: 1\r\nB: 2\r\na: 3\r\nA: 4\r\n";
+    static const char torn[] = "A: 1\r\nno colon\r\nA: 3\r\n";
+    tenon_fields fields = {NULL, 0, head, sizeof head - 1};
+    tenon_str value;
+    (void)state;
+    assert_int_equal(tenon_field_count(&fields, "A", &value), 2);
+    expect_str(value, "3");
+    fields.head = torn; /* the walk ends where no field is */
+    fields.head_size = sizeof torn - 1;
+    assert_int_equal(tenon_field_count(&fields, "A", &value), 1);
+    expect_str(value, "1");
+    assert_int_equal(tenon_field_count(&fields, "no colon", &value), 0);
 }
 
 /* Heads that no tokenizer has seen do no harm: all strings of four octets. */
@@ -223,9 +243,14 @@ static void list_text(const tenon_fields *fields, char *out)
         out[n++] = '|';
         assert_int_equal(cursor.count, ++count);
     }
-    if (status != TENON_END)
+    if (status != TENON_END) {
         out[n++] = '!';
+    } else {
+        assert_null(element.data);
+        assert_int_equal(element.size, 0);
+    }
     out[n] = '\0';
+    assert_int_equal(tenon_list_next(fields, "L", &cursor, &element), status); /* the end stays the end */
 }
 
 /* covers: 9110-5.6.1.2-01 9110-5.2-01 */
@@ -242,6 +267,7 @@ static void test_lists(void **state)
         {"L: ,a,\r\n", "a|"},
         {"L: , ,,\t,a , ,\t,b,,\r\n", "a|b|"},
         {"L: a\r\nX: x\r\nl: b, c\r\n", "a|b|c|"},
+        {"L: a\r\nX: x\r\n", "a|"},
         {"L: ,\r\nX: x\r\nl: c\r\nL:\r\n", "c|"},
         {"L:\r\n", "!"},
         {"L: \t\r\n", "!"},
@@ -336,10 +362,18 @@ static void test_no_content(void **state)
     (void)state;
     fields.array = headers;
     for (i = 0; i < COUNT_OF(list); i++) {
-        headers[1].value = list[i].value;
-        assert_int_equal(tenon_no_content(&fields, &at), list[i].good);
-        if (!list[i].good)
-            assert_ptr_equal(at, list[i].value);
+        size_t k;
+        for (k = 0; k < 2; k++) { /* in either of two lines */
+            tenon_str copy = exact(list[i].value, strlen(list[i].value));
+            headers[1 - k].value = "0";
+            headers[1 - k].value_size = 0;
+            headers[k].value = copy.size > 0 ? copy.data : "";
+            headers[k].value_size = copy.size;
+            assert_int_equal(tenon_no_content(&fields, &at), list[i].good);
+            if (!list[i].good)
+                assert_ptr_equal(at, headers[k].value);
+            release(copy);
+        }
     }
     fields.count = 0;
     assert_int_equal(tenon_no_content(&fields, &at), 1);
@@ -477,6 +511,33 @@ static void test_extensions_with_nul(void **state)
     }
 }
 
+static void test_extension_slices(void **state)
+{
+    static const char head[] = EXTENSIONS ": a \t; b = \"c\" , d \r\n";
+    tenon_fields fields = {NULL, 0, head, sizeof head - 1};
+    tenon_cursor cursor = {0, 0, {NULL, 0}};
+    tenon_extension extension;
+    tenon_str name, value;
+    size_t position = 0;
+    (void)state;
+    assert_int_equal(tenon_extension_next(&fields, &cursor, &extension), TENON_OK);
+    expect_str(extension.name, "a");
+    expect_str(extension.parameters, "; b = \"c\"");
+    assert_int_equal(tenon_parameter_next(&extension, &position, &name, &value), TENON_OK);
+    expect_str(name, "b");
+    expect_str(value, "c");
+    assert_int_equal(tenon_extension_next(&fields, &cursor, &extension), TENON_OK);
+    expect_str(extension.name, "d");
+    assert_null(extension.parameters.data);
+    assert_int_equal(extension.parameters.size, 0);
+    assert_int_equal(tenon_extension_next(&fields, &cursor, &extension), TENON_END);
+    assert_null(extension.name.data);
+    /* Parameters that no walk gave are judged too. */
+    extension.parameters = tenon_string("; a=\"\"", 0);
+    position = 0;
+    assert_int_equal(tenon_parameter_next(&extension, &position, &name, &value), TENON_ERR_PROTOCOL);
+}
+
 /* covers: 6455-9.1-02 6455-4.2.1-13 */
 static void test_extension_lines(void **state)
 {
@@ -531,10 +592,11 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_octet),       cmocka_unit_test(test_compare),
         cmocka_unit_test(test_header_forms),      cmocka_unit_test(test_null),
-        cmocka_unit_test(test_head_of_anything),  cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_field_count),       cmocka_unit_test(test_head_of_anything),  cmocka_unit_test(test_lists),
         cmocka_unit_test(test_list_has),          cmocka_unit_test(test_lists_linear),
         cmocka_unit_test(test_no_content),        cmocka_unit_test(test_extensions),
         cmocka_unit_test(test_extensions_with_nul), cmocka_unit_test(test_extension_lines),
+        cmocka_unit_test(test_extension_slices),
         cmocka_unit_test(test_extension_octets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,6 +111,11 @@ static void test_request_full(void **state)
                              "Origin: http://www.example.com\r\nSec-WebSocket-Protocol: chat, superchat, Chat\r\n"
                              "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
                              "Cookie: a=b\r\nAuthorization: Basic Zm\r\n\r\n");
+    request = request_of("ws://h/");
+    request.subprotocols = names;
+    request.subprotocol_count = 1;
+    assert_int_equal(write_head(&request, out, sizeof out), TENON_OK);
+    assert_non_null(strstr(out, "\r\nSec-WebSocket-Protocol: chat\r\n\r\n"));
 }
 
 /* Whatever this writes, the server's side takes. */

@@ -137,6 +137,7 @@ static void test_request_good(void **state)
 {
     (void)state;
     expect_good(TENON_SERVER, GET "\r\n");
+    expect_good(TENON_SERVER, "A * HTTP/1.0\r\n\r\n");
     expect_good(TENON_SERVER, GET "Host: h\r\nA:\r\nB: \t \r\nC:x\t y \r\n\r\n");
     expect_good(TENON_SERVER, "\r\n" GET "Host: h\r\n\r\n");
     expect_good(TENON_SERVER, "POST http://h/a?b#c!\"{}~ HTTP/1.0\r\n\r\n");
@@ -627,6 +628,8 @@ static void test_request_slices(void **state)
     assert_int_equal(head.version, 0x0101);
     assert_null(head.authority.data);
     assert_null(head.origin.data);
+    assert_ptr_equal(head.fields.head, strstr(text, "hOsT"));
+    assert_int_equal(head.fields.head_size, strlen(head.fields.head) - 2);
     assert_int_equal(tenon_header_find(&head.fields, "Host", &value), TENON_OK);
     expect_str(value, "h");
     assert_int_equal(tenon_header_find(&head.fields, "UPGRADE", &value), TENON_OK);
@@ -669,6 +672,7 @@ static void test_response_slices(void **state)
     (void)state;
     tenon_http1_response(first, sizeof first - 1, &head);
     assert_int_equal(head.status, 401);
+    assert_int_equal(head.fields.head_size, strlen("WWW-Authenticate: Basic\r\n"));
     assert_int_equal(head.version, 0x0101);
     expect_str(head.reason, "Go  away ");
     assert_int_equal(tenon_header_find(&head.fields, "www-authenticate", &value), TENON_OK);

@@ -111,7 +111,7 @@ static void test_offer_check(void **state)
     for (i = 0; i < COUNT_OF(list); i++) {
         char head[256];
         tenon_fields fields;
-        const char *at = NULL;
+        const char *at = head;
         int n = snprintf(head, sizeof head, "%s%s", list[i].good, list[i].bad);
         assert_true(n > 0 && (size_t)n < sizeof head);
         fields = head_of(head);
@@ -149,7 +149,9 @@ static void test_choose(void **state)
         expect_str(chosen, list[i].chosen);
         if (list[i].chosen != NULL)
             assert_true(lies_in(chosen, list[i].head));
+        chosen.data = ours[0];
         assert_int_equal(tenon_subprotocol_choose(&fields, ours, 0, &chosen), TENON_END);
+        expect_str(chosen, NULL);
         assert_int_equal(tenon_subprotocol_choose(&fields, NULL, 0, &chosen), TENON_END);
     }
 }
@@ -276,6 +278,11 @@ static void test_headers_sized(void **state)
     header.value_size = 3;
     assert_int_equal(tenon_headers_check(&header, 1), TENON_ERR_HEADER);
     header.value_size = 1;
+    header.name = "Sec-WebSocket-Key";
+    header.name_size = 13;
+    assert_int_equal(tenon_headers_check(&header, 1), TENON_OK);
+    header.name_size = 14;
+    assert_int_equal(tenon_headers_check(&header, 1), TENON_ERR_HEADER);
     header.name = "a\0b";
     header.name_size = 3;
     assert_int_equal(tenon_headers_check(&header, 1), TENON_ERR_HEADER);
@@ -308,6 +315,7 @@ static void test_answer_valid(void **state)
         {NULL, 0, "foo", 0, TENON_OK},
         {NULL, 0, "bar; y=\"2\", foo", 0, TENON_OK},
         {NULL, 0, "permessage-deflatex", 18, TENON_OK},
+        {NULL, 0, "foo, bar", 3, TENON_OK},
         {NULL, 0, "Foo", 0, TENON_ERR_EXTENSION},
         {NULL, 0, "foo, baz", 0, TENON_ERR_EXTENSION},
         {NULL, 0, "", 0, TENON_ERR_EXTENSION},
@@ -363,6 +371,7 @@ static void test_offer_valid(void **state)
         {{"a b", "c", "d"}, 0},          {{"a,b", "c", "d"}, 0}, {{"c", "", "d"}, 0},  {{"a/b", "c", "d"}, 0},
         {{"c", "d", "\x80"}, 0},         {{"c", NULL, "d"}, 0},  {{"c\r\n", "d", "e"}, 0}, {{"c", "d", "\"e\""}, 0},
         {{"!#$%&'*+-.^_`|~09", "b", "c"}, 1},
+        {{"ab", "ac", "a"}, 1},          {{"ab", "ac", "ab"}, 0},
     };
     size_t i;
     (void)state;
@@ -444,7 +453,7 @@ static void test_choice(void **state)
             tenon_request request;
             tenon_fields fields;
             tenon_str subprotocol;
-            const char *at = NULL;
+            const char *at = head;
             int n = snprintf(head, sizeof head, "%s%s", list[i].good, list[i].bad);
             assert_true(n > 0 && (size_t)n < sizeof head);
             fields = head_of(head);

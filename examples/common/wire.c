@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define _POSIX_C_SOURCE 200809L
+
 #include "wire.h"
 
 #include <errno.h>
@@ -115,7 +117,7 @@ int wire_prepare(int fd)
 static int await(int fd)
 {
     struct pollfd ready = {fd, POLLOUT, 0};
-    socklen_t size = sizeof errno;
+    socklen_t size = sizeof(int);
     int error = 0, count;
     do {
         count = poll(&ready, 1, CONNECT_MS);

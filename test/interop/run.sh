@@ -66,6 +66,6 @@ fi
 
 passed=$(grep -c '^OK test_' "$counted")
 failed=$(grep -c '^FAIL ' "$counted")
-[ "$passed" -gt 0 ] || failed=$((failed + 1))
+[ "$((passed + failed))" -gt 0 ] || failed=1
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
