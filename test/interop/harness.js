@@ -110,6 +110,7 @@ async function attempt(name, test) {
 }
 
 async function main(tests) {
+    process.exitCode = 1; // unless the end below is reached
     const wanted = process.argv.slice(2);
     for (const [name, test] of Object.entries(tests)) {
         if (wanted.length === 0 || wanted.includes(name)) await attempt(name, test);
