@@ -166,7 +166,7 @@ done
 step 'check: exports' check symbols.py --exports build/shared/libtenon.so include/tenon/*.h
 step 'check: pay for what you call' sh test/checks/pay.sh build/checks/pay
 
-[ -f test/interop/run.sh ] && step 'interoperability' timeout 300 sh test/interop/run.sh
+[ -f test/interop/run.sh ] && step 'interoperability' timeout 300 sh test/interop/run.sh build/asan
 [ -f fuzz/run.sh ] && step "fuzz: $fuzz_seconds s" timeout $((fuzz_seconds * 2 + 180)) sh fuzz/run.sh $fuzz_seconds
 [ -f test/readme.sh ] && step 'programs of the README' timeout 120 sh test/readme.sh
 

@@ -86,7 +86,7 @@ static void test_request(void **state)
 static void test_request_full(void **state)
 {
     static const tenon_header headers[] = {
-        {"Cookie", "a=B", 0, 0}, {"X-Emptyxx", "xx", 7, 0}, {"lower", " \tb ", 0, 0}, {"Blank", " ", 0, 1}};
+        {"CookiE", "a=B", 0, 0}, {"X-Emptyxx", "xx", 7, 0}, {"lower", " \tb ", 0, 0}, {"AZ", " ", 0, 1}};
     tenon_request request = request_of("ws://h?q");
     tenon_header out[ROOM];
     char scratch[256], text[512];
@@ -104,7 +104,12 @@ static void test_request_full(void **state)
     fields_text(out, count, text, sizeof text);
     assert_string_equal(text, ":method=CONNECT|:protocol=websocket|:scheme=http|:authority=h|:path=/?q|"
                               "sec-websocket-version=13|origin=http://o|sec-websocket-protocol=chat, Soap|"
-                              "sec-websocket-extensions=foo; x=\"1\", bar|cookie=a=B|x-empty=xx|lower=b|blank=|");
+                              "sec-websocket-extensions=foo; x=\"1\", bar|cookie=a=B|x-empty=xx|lower=b|az=|");
+    request.subprotocol_count = 1;
+    assert_int_equal(tenon_connect_fields(&request, 0, out, &count, scratch, sizeof scratch), TENON_OK);
+    fields_text(out, count, text, sizeof text);
+    assert_non_null(strstr(text, "|sec-websocket-protocol=chat|"));
+    request.subprotocol_count = 2;
     /* Any lack of room is told, and nothing is written beyond it. */
     for (room = 0; room < 9 + COUNT_OF(headers); room++) {
         tenon_header *exact = malloc((room > 0 ? room : 1) * sizeof *exact);
@@ -116,7 +121,7 @@ static void test_request_full(void **state)
     }
     for (room = 0; room <= 36; room++) {
         char *exact = malloc(room > 0 ? room : 1);
-        size_t need = 3 + 10 + 6 + 7 + 5 + 5; /* "/?q", the subprotocols, four names */
+        size_t need = 3 + 10 + 6 + 7 + 5 + 2; /* "/?q", the subprotocols, four names */
         assert_non_null(exact);
         count = ROOM;
         assert_int_equal(tenon_connect_fields(&request, 0, out, &count, exact, room),
@@ -310,6 +315,9 @@ static void test_check_forbidden(void **state)
     expect(PSEUDO VERSION "te: gzip\n", 400, TENON_RULE_FIELD_FORBIDDEN);
     expect(PSEUDO "Sec-WebSocket-Version: 13\n", 400, TENON_RULE_FIELD_FORBIDDEN);
     expect(PSEUDO VERSION "x-Foo: y\n", 400, TENON_RULE_FIELD_FORBIDDEN);
+    expect(PSEUDO VERSION "A: y\n", 400, TENON_RULE_FIELD_FORBIDDEN);
+    expect(PSEUDO VERSION "Z: y\n", 400, TENON_RULE_FIELD_FORBIDDEN);
+    expect(PSEUDO VERSION "az: y\n", 200, 0);
     expect(PSEUDO VERSION "TE: trailers\n", 400, TENON_RULE_FIELD_FORBIDDEN);
     expect(PSEUDO VERSION "x foo: y\n", 400, TENON_RULE_FIELD_FORBIDDEN);
     expect(PSEUDO VERSION "x\xc3: y\n", 400, TENON_RULE_FIELD_FORBIDDEN);
@@ -413,7 +421,9 @@ static void test_both_sides(void **state)
 static void test_answer(void **state)
 {
     static const tenon_header more[] = {{"set-cookie", "A=B", 0, 0}, {"x-empty", " ", 0, 0}};
-    static const tenon_header upper = {"Set-Cookie", "a", 0, 0}, owned = {"content-length", "0", 0, 0};
+    static const tenon_header upper[] = {
+        {"Set-cookie", "a", 0, 0}, {"set-cookiE", "a", 0, 0}, {"A", "a", 0, 0}, {"Z", "a", 0, 0}};
+    static const tenon_header lower = {"az", "a", 0, 0}, cut = {"azA", "a", 2, 0}, owned = {"content-length", "0", 0, 0};
     tenon_header headers[ROOM], out[ROOM];
     tenon_fields request = {NULL, 0, NULL, 0};
     tenon_answer answer;
@@ -446,9 +456,17 @@ static void test_answer(void **state)
     assert_string_equal(text, ":status=200|sec-websocket-protocol=b|sec-websocket-extensions=foo; y|"
                               "set-cookie=A=B|x-empty=|");
     count = ROOM;
-    answer.headers = &upper;
     answer.header_count = 1;
-    assert_int_equal(tenon_connect_answer(&request, &answer, out, &count), TENON_ERR_HEADER);
+    for (room = 0; room < COUNT_OF(upper); room++) {
+        answer.headers = &upper[room];
+        assert_int_equal(tenon_connect_answer(&request, &answer, out, &count), TENON_ERR_HEADER);
+    }
+    answer.headers = &lower;
+    assert_int_equal(tenon_connect_answer(&request, &answer, out, &count), TENON_OK);
+    answer.headers = &cut;
+    count = ROOM;
+    assert_int_equal(tenon_connect_answer(&request, &answer, out, &count), TENON_OK);
+    count = ROOM;
     answer.headers = &owned;
     assert_int_equal(tenon_connect_answer(&request, &answer, out, &count), TENON_ERR_HEADER);
     answer.extensions = "bar";
@@ -506,6 +524,7 @@ static void test_answer_check(void **state)
         verdict.size = sizeof verdict;
         assert_int_equal(tenon_connect_answer_check(list[i].status, &fields, &request, list[i].flags, &verdict),
                          TENON_OK);
+        assert_int_equal(verdict.size, sizeof verdict);
         assert_int_equal(verdict.status, list[i].status);
         assert_int_equal(verdict.rule, list[i].rule);
         if (list[i].rule != 0)

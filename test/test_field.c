@@ -508,6 +508,7 @@ static void test_extensions_with_nul(void **state)
         fields.array = &header;
         assert_int_equal(tenon_extension_next(&fields, &cursor, &extension), TENON_ERR_PROTOCOL);
         assert_ptr_equal(extension.name.data, values[i]);
+        assert_int_equal(extension.name.size, sizeof values[0]);
     }
 }
 

@@ -161,6 +161,8 @@ static void test_broken(void **state)
         {"ws://h%2/", 6},
         {"ws://h%2g/", 6},
         {"ws://h%g2/", 6},
+        {"ws://h%", 6},
+        {"ws://h%2", 6},
         {"ws://h\\x/", 6},
         {"ws://h|x/", 6},
         {"ws://h h/", 6},
@@ -223,6 +225,27 @@ static void test_every_octet(void **state)
         assert_int_equal(tenon_uri_parse(text, n, &uri, &at), c > 32 && c < 127 && c != '#' ? TENON_OK : TENON_ERR_URI);
         if (c <= 32 || c >= 127 || c == '#')
             assert_int_equal(at, 18);
+    }
+}
+
+/* Each octet within brackets, and as either digit of an encoded one. */
+/* covers: 6455-3-05 */
+static void test_every_octet_of_host(void **state)
+{
+    unsigned int c;
+    (void)state;
+    for (c = 0; c < 256; c++) {
+        int hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+        char bracket[] = "ws://[::?]/", first[] = "ws://h%?0/", second[] = "ws://h%0?/";
+        tenon_uri uri;
+        bracket[8] = (char)c;
+        first[7] = (char)c;
+        second[8] = (char)c;
+        if (c != ']')
+            assert_int_equal(tenon_uri_parse(bracket, sizeof bracket - 1, &uri, NULL),
+                             hex || c == ':' || c == '.' ? TENON_OK : TENON_ERR_URI);
+        assert_int_equal(tenon_uri_parse(first, sizeof first - 1, &uri, NULL), hex ? TENON_OK : TENON_ERR_URI);
+        assert_int_equal(tenon_uri_parse(second, sizeof second - 1, &uri, NULL), hex ? TENON_OK : TENON_ERR_URI);
     }
 }
 
@@ -302,12 +325,15 @@ static void test_place(void **state)
         tenon_request request;
         tenon_place place;
         memset(&request, 0, sizeof request);
+        memset(&place, '#', sizeof place);
         request.uri = list[i].uri;
         request.authority = list[i].authority;
         request.target = list[i].target;
         assert_int_equal(tenon_place_parse(&request, 1, &place), list[i].status);
-        if (list[i].status == TENON_OK)
+        if (list[i].status == TENON_OK) {
             assert_int_equal(place.secure, list[i].uri == NULL);
+            assert_null(place.query.data);
+        }
     }
 }
 
@@ -315,7 +341,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good), cmocka_unit_test(test_broken), cmocka_unit_test(test_every_octet),
-        cmocka_unit_test(test_null), cmocka_unit_test(test_host),   cmocka_unit_test(test_target),
+        cmocka_unit_test(test_every_octet_of_host), cmocka_unit_test(test_null), cmocka_unit_test(test_host),   cmocka_unit_test(test_target),
         cmocka_unit_test(test_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -644,8 +644,9 @@ TENON_API int tenon_pong(tenon_conn *conn, const void *data, size_t n);
  * accepted when OPEN: there is a reserve for it. code: 1000 to 1003, 1007 to 1014
  * (1010: clients only), 3000 to 4999, or TENON_CLOSE_NONE for a Close without
  * body. reason: UTF-8, at most 123 octets, NULL for none. During the handshake it
- * ends the attempt without a Close frame. When already closing it does nothing.
- * Errors: NULL; CODE; CONTROL_SIZE; UTF8; STATE (CLOSED); TX lacking: STATE.
+ * ends the attempt without a Close frame. When already closing it does nothing. An
+ * unfinished streamed message stays unfinished. Errors: NULL; CODE; CONTROL_SIZE;
+ * UTF8; STATE (after CLOSED, or no tx is lent).
  */
 TENON_API int tenon_close(tenon_conn *conn, int code, const char *reason, size_t n);
 
@@ -798,7 +799,8 @@ typedef struct tenon_io {
  * transport is ready for what tenon_wants says, and at the deadline. TENON_OK:
  * wait for readiness; TENON_MORE: the transport may hold more (loop here when it
  * is edge-triggered); TENON_STOPPED; TENON_DONE: CLOSED was delivered, the
- * connection is not touched again. Errors: NULL; SIZE; REENTRY.
+ * connection is not touched again. Errors: NULL (also for a callback or buf); SIZE;
+ * REENTRY; ACK (send claims more than it was given).
  */
 TENON_API int tenon_pump(tenon_conn *conn, const tenon_io *io);
 

@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import traceback
 
 BUILD = pathlib.Path(os.environ.get("TENON_INTEROP_BUILD", "build"))
@@ -377,7 +376,3 @@ def echoes(port, words="still there"):
         wire.send(closing(1000))
         wire.expect(CLOSE, close_body(1000), "Close to another client")
         wire.end()
-
-
-def elapsed(since):
-    return time.monotonic() - since

@@ -9,7 +9,8 @@ from websockets.frames import Close
 from harness import STEP_SECONDS, check, echo_server, main, same
 
 UNICODE = ["", "plain", "\u00a2\u20ac\U0001f600", "\0\x7f\u0080\u07ff\u0800\uffff", "\ufeffmark\ufffd\ufffe",
-           "\ud7ff\ue000\U0010ffff", "e\u0301 \u05d0\u05d1 \u6f22\u5b57", "\U0001f468\u200d\U0001f469\u200d\U0001f467" * 50]
+           "\ud7ff\ue000\U0010ffff", "e\u0301 \u05d0\u05d1 \u6f22\u5b57",
+           "\U0001f468\u200d\U0001f469\u200d\U0001f467" * 50]
 
 
 def client(server, **options):

@@ -67,7 +67,8 @@ function parts(ws, pieces, binary) {
 
 function test_ws_fragments() {
     return withClient([], async (ws) => {
-        for (const pieces of [['one'], ['', 'middle', ''], ['', ''], [...'letters'], Array(8).fill('a'.repeat(65536))]) {
+        const cases = [['one'], ['', 'middle', ''], ['', ''], [...'letters'], Array(8).fill('a'.repeat(65536))];
+        for (const pieces of cases) {
             parts(ws, pieces, false);
             same(await ws.next(), pieces.join(''), `text of ${pieces.length} parts`);
             parts(ws, pieces, true);
