@@ -614,7 +614,8 @@ void tenon_conn_fail(tenon_conn *conn, uint16_t rule, uint64_t offset)
     tenon_conn_fault(conn, rule, offset, TENON_LOCAL);
     tenon_send_cut(conn);
     tenon_conn_drain(conn);
-    if ((conn->bits & (BIT_CLOSE_SENT | BIT_CLOSE_RECEIVED)) == 0)
+    /* a Close that waits for room stays what it is, as it would if it were out */
+    if ((conn->bits & (BIT_CLOSE_SENT | BIT_CLOSE_PENDING | BIT_CLOSE_RECEIVED)) == 0)
         tenon_send_close(conn, close_code(rule), 0);
 }
 
@@ -675,6 +676,8 @@ static int output_step(tenon_conn *conn)
     void *cookie;
     if (conn->phase < TENON_PHASE_END && (conn->bits & (BIT_REF | BIT_PONG_PENDING | BIT_CLOSE_PENDING)) != 0)
         tenon_send_waiting(conn);
+    if (conn->phase == TENON_PHASE_OPENING)
+        return STEP_IDLE; /* OPEN comes before what sends have brought about */
     if (tenon_queue_release(&conn->queue, &cookie))
         return released(conn, cookie);
     if (conn->phase == TENON_PHASE_END && (conn->bits & BIT_REF) != 0) {

@@ -80,8 +80,10 @@ size_t tenon_mask_utf8(void *dst, const void *src, size_t n, const uint8_t key[4
         tenon_mask(to + i, from + i, size, key, phase);
         good = tenon_utf8_check(state, to + i, size);
         i += good;
-        if (good < size)
+        if (good < size) {
+            tenon_mask(to + i, to + i, size - good, key, phase + i); /* in place: as it was */
             break;
+        }
     }
     return i;
 }

@@ -34,7 +34,8 @@ int tenon_run(tenon_conn *conn, tenon_event_fn event, void *user)
     }
 }
 
-/* Writes until the transport takes no more. TENON_OK, or TENON_ERR_ACK. */
+/* Writes until the transport takes no more: TENON_OK; TENON_MORE, if it might take
+ * more, but that is enough for one turn; or TENON_ERR_ACK. */
 static int flush(tenon_conn *conn, const tenon_io *io)
 {
     tenon_iov pieces[PIECES_MAX];
@@ -54,7 +55,7 @@ static int flush(tenon_conn *conn, const tenon_io *io)
         if (status != TENON_OK)
             return status;
     }
-    return TENON_OK;
+    return tenon_queued(conn) > 0 ? TENON_MORE : TENON_OK;
 }
 
 /* Reads once, if that is wanted. 1 if the transport may hold more, else 0. */
@@ -79,7 +80,8 @@ static int read_once(tenon_conn *conn, const tenon_io *io)
     return 1;
 }
 
-/* Delivers and writes by turns, for each brings about the other. */
+/* Delivers and writes by turns, for each brings about the other. TENON_OK,
+ * TENON_MORE, TENON_STOPPED, TENON_DONE or an error. */
 static int deliver(tenon_conn *conn, const tenon_io *io)
 {
     int round, status = TENON_OK;
@@ -89,10 +91,12 @@ static int deliver(tenon_conn *conn, const tenon_io *io)
         if (status == TENON_DONE || status < 0)
             return status;
         flushed = flush(conn, io);
-        if (flushed != TENON_OK)
+        if (flushed < 0)
             return flushed;
-        if (status != TENON_OK || (tenon_wants(conn) & TENON_WANTS_NEXT) == 0)
+        if (status != TENON_OK)
             return status;
+        if ((tenon_wants(conn) & TENON_WANTS_NEXT) == 0)
+            return flushed;
     }
     return TENON_MORE;
 }
@@ -121,18 +125,18 @@ int tenon_pump(tenon_conn *conn, const tenon_io *io)
         return status;
     tenon_tick(conn, io->now(io->user));
     status = flush(conn, io);
-    if (status == TENON_OK)
+    if (status >= 0)
         status = deliver(conn, io);
-    if (status != TENON_OK)
+    if (status != TENON_OK && status != TENON_MORE)
         return status;
     more = read_once(conn, io);
     status = deliver(conn, io);
-    if (status != TENON_OK)
+    if (status != TENON_OK && status != TENON_MORE)
         return status;
     if (tenon_wants(conn) & TENON_WANTS_SHUT_WR) {
         if (io->shut != NULL)
             io->shut(io->user);
         tenon_shut(conn);
     }
-    return more ? TENON_MORE : TENON_OK;
+    return more ? TENON_MORE : status;
 }

@@ -205,7 +205,8 @@ static inline size_t take_out(bench *b, size_t n)
         b->wire_size += part;
         took += part;
     }
-    assert_int_equal(tenon_sent(b->conn, took), TENON_OK);
+    if (took > 0) /* a transport has nothing else to tell */
+        assert_int_equal(tenon_sent(b->conn, took), TENON_OK);
     return took;
 }
 

@@ -791,6 +791,30 @@ static void test_abort_held(void **state)
     bench_stop(&b);
 }
 
+/* A Close that may not have left does not count as sent. */
+/* covers: 6455-7.1.4-01 */
+static void test_abort_unsent(void **state)
+{
+    size_t taken;
+    (void)state;
+    for (taken = 0; taken <= 4; taken++) {
+        bench b;
+        enter(&b, OPEN);
+        give_frame(&b, 0x88, "\x03\xe8", 2);
+        assert_next(&b, TENON_EV_CLOSE);
+        assert_int_equal(take_out(&b, taken), taken);
+        assert_int_equal(tenon_abort(b.conn, TENON_REMOTE), TENON_OK);
+        assert_next(&b, TENON_EV_CLOSED);
+        assert_int_equal(b.event.code, 1000); /* it was received */
+        assert_int_equal(b.event.received_code, 1000);
+        assert_int_equal(b.event.sent_code, taken == 4 ? 1000 : 0);
+        assert_int_equal(b.event.flags & TENON_CLEAN, taken == 4 ? TENON_CLEAN : 0);
+        assert_int_equal(b.event.rule, taken == 4 ? TENON_RULE_NONE : TENON_RULE_ABORT);
+        assert_int_equal(b.event.cause, TENON_REMOTE);
+        bench_stop(&b);
+    }
+}
+
 /* Who closes first: code, cause, and which side waits for the end of the stream. */
 /* covers: 6455-7.1.1-02 6455-5.5.1-16 6455-5.5.1-17 6455-5.5.1-18 6455-7.1.4-01 6455-7.1.5-01 6455-7.1.6-01 6455-7.1.2-01 WHATWG-feedback-from-the-protocol-02 */
 static void test_who_closes(void **state)
@@ -1150,6 +1174,7 @@ int main(void)
         cmocka_unit_test(test_eof),
         cmocka_unit_test(test_abort),
         cmocka_unit_test(test_abort_held),
+        cmocka_unit_test(test_abort_unsent),
         cmocka_unit_test(test_who_closes),
         cmocka_unit_test(test_half_close),
         cmocka_unit_test(test_shut),

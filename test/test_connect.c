@@ -86,7 +86,8 @@ static void test_request(void **state)
 static void test_request_full(void **state)
 {
     static const tenon_header headers[] = {
-        {"CookiE", "a=B", 0, 0}, {"X-Emptyxx", "xx", 7, 0}, {"lower", " \tb ", 0, 0}, {"AZ", " ", 0, 1}};
+        {"CookiE", "a=B", 0, 0}, {"X-Emptyxx", "xx", 7, 0}, {"lower", " \tb ", 0, 0},
+        {"AZ", " x", 0, 1},      {"K", "1", 0, 0}, {"L", "2", 0, 0}};
     tenon_request request = request_of("ws://h?q");
     tenon_header out[ROOM];
     char scratch[256], text[512];
@@ -104,7 +105,7 @@ static void test_request_full(void **state)
     fields_text(out, count, text, sizeof text);
     assert_string_equal(text, ":method=CONNECT|:protocol=websocket|:scheme=http|:authority=h|:path=/?q|"
                               "sec-websocket-version=13|origin=http://o|sec-websocket-protocol=chat, Soap|"
-                              "sec-websocket-extensions=foo; x=\"1\", bar|cookie=a=B|x-empty=xx|lower=b|az=|");
+                              "sec-websocket-extensions=foo; x=\"1\", bar|cookie=a=B|x-empty=xx|lower=b|az=|k=1|l=2|");
     request.subprotocol_count = 1;
     assert_int_equal(tenon_connect_fields(&request, 0, out, &count, scratch, sizeof scratch), TENON_OK);
     fields_text(out, count, text, sizeof text);
@@ -121,7 +122,7 @@ static void test_request_full(void **state)
     }
     for (room = 0; room <= 36; room++) {
         char *exact = malloc(room > 0 ? room : 1);
-        size_t need = 3 + 10 + 6 + 7 + 5 + 2; /* "/?q", the subprotocols, four names */
+        size_t need = 3 + 10 + 6 + 7 + 5 + 2 + 1 + 1; /* "/?q", the subprotocols, six names */
         assert_non_null(exact);
         count = ROOM;
         assert_int_equal(tenon_connect_fields(&request, 0, out, &count, exact, room),
@@ -423,7 +424,8 @@ static void test_answer(void **state)
     static const tenon_header more[] = {{"set-cookie", "A=B", 0, 0}, {"x-empty", " ", 0, 0}};
     static const tenon_header upper[] = {
         {"Set-cookie", "a", 0, 0}, {"set-cookiE", "a", 0, 0}, {"A", "a", 0, 0}, {"Z", "a", 0, 0}};
-    static const tenon_header lower = {"az", "a", 0, 0}, cut = {"azA", "a", 2, 0}, owned = {"content-length", "0", 0, 0};
+    static const tenon_header lower = {"az", "a", 0, 0}, cut = {"azA", "a", 2, 0};
+    static const tenon_header owned = {"content-length", "0", 0, 0};
     tenon_header headers[ROOM], out[ROOM];
     tenon_fields request = {NULL, 0, NULL, 0};
     tenon_answer answer;

@@ -433,6 +433,7 @@ static void test_extensions(void **state)
         {"p;x=\"1\\0\"", "p;x=10|"},
         {"p;x=\"\\1\\0\"", "p;x=10|"},
         {"a;b;b;b=1", "a;b;b;b=1|"},
+        {"p; x, p; y, p", "p;x|p;y|p|"},
         {"a;;b", "!"},
         {";a", "!"},
         {"a=1", "!"},
@@ -539,7 +540,8 @@ static void test_extension_slices(void **state)
     assert_int_equal(tenon_parameter_next(&extension, &position, &name, &value), TENON_ERR_PROTOCOL);
 }
 
-/* covers: 6455-9.1-02 6455-4.2.1-13 */
+/* In order, as it is one of preference. */
+/* covers: 6455-9.1-02 6455-9.1-04 6455-4.2.1-13 */
 static void test_extension_lines(void **state)
 {
     static const char *const heads[] = {
@@ -593,7 +595,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_octet),       cmocka_unit_test(test_compare),
         cmocka_unit_test(test_header_forms),      cmocka_unit_test(test_null),
-        cmocka_unit_test(test_field_count),       cmocka_unit_test(test_head_of_anything),  cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_field_count), cmocka_unit_test(test_head_of_anything),
+        cmocka_unit_test(test_lists),
         cmocka_unit_test(test_list_has),          cmocka_unit_test(test_lists_linear),
         cmocka_unit_test(test_no_content),        cmocka_unit_test(test_extensions),
         cmocka_unit_test(test_extensions_with_nul), cmocka_unit_test(test_extension_lines),

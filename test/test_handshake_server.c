@@ -381,7 +381,8 @@ static void test_key(void **state)
     }
 }
 
-/* covers: 6455-4.3-03 6455-4.3-01 6455-9.1-01 6455-9.1-07 9110-5.6.1.2-01 6455-9.1-06 6455-4.2.1-14 */
+/* covers: 6455-4.3-03 6455-4.3-01 6455-9.1-01 6455-9.1-07 9110-5.6.1.2-01 6455-9.1-06 6455-4.2.1-14
+   WHATWG-websocket-opening-handshake-04 */
 static void test_offers(void **state)
 {
     static const vector list[] = {
@@ -391,6 +392,7 @@ static void test_offers(void **state)
         {GET HOST ALL "Sec-WebSocket-Protocol: ", ",\r\n", 400, TENON_RULE_SUBPROTOCOL},
         {GET HOST ALL "Sec-WebSocket-Protocol:", "\r\n", 400, TENON_RULE_SUBPROTOCOL},
         {GET HOST ALL "Sec-WebSocket-Extensions: , permessage-deflate,,\r\n", NULL, 101, 0},
+        {GET HOST ALL "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n", NULL, 101, 0},
         {GET HOST ALL "Sec-WebSocket-Extensions: x-unknown; a=\"b\", c\r\n", NULL, 101, 0},
         {GET HOST ALL "Sec-WebSocket-Extensions: ", "permessage-deflate; =x\r\n", 400, TENON_RULE_EXTENSION},
         {GET HOST ALL "Sec-WebSocket-Extensions: ", "a;;\r\n", 400, TENON_RULE_EXTENSION},

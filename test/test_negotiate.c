@@ -290,7 +290,7 @@ static void test_headers_sized(void **state)
 
 /* ------------------------------------------------------------------ answer */
 
-/* covers: 6455-4.2.2-05 6455-4.2.2-07 6455-9-01 */
+/* covers: 6455-4.2.2-05 6455-4.2.2-07 6455-9-01 6455-9.1-08 */
 static void test_answer_valid(void **state)
 {
     static const char head[] = PROTOCOL ": a, Chat\r\n" EXTENSIONS ": foo; x=1, permessage-deflate\r\n" EXTENSIONS
@@ -416,7 +416,7 @@ static void test_offer_strings(void **state)
 
 /* ------------------------------------------------------------------ choice */
 
-/* covers: 6455-4.1-25 6455-4.1-26 6455-4.1-27 6455-4.1-28 6455-11.3.4-01 6455-11.3.2-01 6455-9.1-02
+/* covers: 6455-4.1-25 6455-4.1-26 6455-4.1-27 6455-4.1-28 6455-11.3.4-01 6455-11.3.2-01 6455-9.1-02 6455-9.1-08
    WHATWG-websocket-opening-handshake-02 7936-2-01 */
 static void test_choice(void **state)
 {

@@ -162,6 +162,8 @@ static void test_wrap(void **state)
             acknowledge(&r, SIZE - ack);
             assert_int_equal(check_out(&r, 4), 0);
             assert_int_equal(tenon_queue_room(&r.queue), SIZE);
+            put(&r, SIZE, &seed); /* an empty queue begins at the start of its memory */
+            assert_int_equal(check_out(&r, 1), SIZE);
             rig_stop(&r);
         }
     }

@@ -133,6 +133,11 @@ static void test_busy(void **state)
     assert_int_equal(tenon_wants(b.conn) & TENON_WANTS_READ, TENON_WANTS_READ);
     assert_int_equal(tenon_unlend(b.conn, &rest, &n), TENON_OK);
     assert_int_equal(n, 0);
+    give_frame(&b, 0x89, "abc", 3);
+    assert_next(&b, TENON_EV_PING);
+    assert_int_equal(tenon_recv(b.conn, other, sizeof other), TENON_ERR_BUSY);
+    assert_int_equal(tenon_unlend(b.conn, &rest, &n), TENON_ERR_BUSY);
+    assert_none(&b);
     assert_int_equal(tenon_recv(b.conn, NULL, 0), TENON_OK);
     assert_int_equal(tenon_recv(b.conn, NULL, 1), TENON_ERR_NULL);
     assert_int_equal(tenon_recv_const(b.conn, NULL, 1), TENON_ERR_NULL);
@@ -915,6 +920,27 @@ static void test_utf8_frames(void **state)
     bench_stop(&b);
 }
 
+/* The connection ends by something else between the good octets and the bad one:
+ * then nothing is left to do about the bad one. */
+static void test_utf8_overtaken(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, CLIENT);
+    b.config.flags = TENON_CHUNKS;
+    b.random_fails = 1;
+    bench_open_sized(&b, 256, 512);
+    give_frame(&b, 0x81, "a\xff", 2);
+    assert_next(&b, TENON_EV_DATA);
+    assert_data(&b, "a", 1);
+    assert_int_equal(tenon_send(b.conn, TENON_TEXT, "x", 1, 0), TENON_ERR_RANDOM);
+    assert_none(&b);
+    assert_int_equal(tenon_wants(b.conn) & TENON_WANTS_NEXT, 0);
+    run_to_closed(&b);
+    assert_int_equal(b.event.rule, TENON_RULE_RANDOM);
+    bench_stop(&b);
+}
+
 /* covers: 6455-8.1-06 */
 static void test_utf8_untouched(void **state)
 {
@@ -1334,6 +1360,7 @@ int main(void)
         cmocka_unit_test(test_whole_flags),
         cmocka_unit_test(test_utf8_cut),
         cmocka_unit_test(test_utf8_frames),
+        cmocka_unit_test(test_utf8_overtaken),
         cmocka_unit_test(test_utf8_untouched),
         cmocka_unit_test(test_bad_headers),
         cmocka_unit_test(test_mask_direction),

@@ -745,6 +745,7 @@ static void test_boundary(void **state)
         wire_frame frame;
         bench b;
         size_t got = 0, pong_at = 0;
+        memset(&frame, 0, sizeof frame);
         bench_config(&b, roles[r]);
         b.config.max_frame_out = 50;
         bench_open_sized(&b, 256, 512);
@@ -783,7 +784,7 @@ static int may_be_sent(int code, int role)
            (code >= 3000 && code <= 4999);
 }
 
-/* covers: 6455-7.4.1-01 6455-7.4.1-02 6455-7.4.1-04 6455-7.4.1-06 6455-7.4.1-08 6455-7.4.1-10 6455-7.4.1-11 6455-7.4.2-01 6455-7.4.2-02 6455-7.4.2-03 6455-7.4.2-04 6455-7.1.2-02 6455-7.3-01 WHATWG-dom-websocket-close-04 */
+/* covers: IANA-close-codes-05 6455-7.4.1-01 6455-7.4.1-02 6455-7.4.1-04 6455-7.4.1-06 6455-7.4.1-08 6455-7.4.1-10 6455-7.4.1-11 6455-7.4.2-01 6455-7.4.2-02 6455-7.4.2-03 6455-7.4.2-04 6455-7.1.2-02 6455-7.3-01 WHATWG-dom-websocket-close-04 */
 static void test_close_codes(void **state)
 {
     size_t r;

@@ -599,7 +599,7 @@ static void test_relend(void **state)
         assert_int_equal(tenon_lend_rx(b.conn, NULL, 0), TENON_ERR_BUSY);
         assert_int_equal(tenon_lend_rx(b.conn, b.rx, 300), TENON_OK);
         free(small);
-        give_text(&b, REQUEST + cut);
+        give_text(&b, &REQUEST[cut]);
         assert_next(&b, TENON_EV_REQUEST);
         assert_int_equal(tenon_head_get(b.conn, &head), TENON_OK);
         assert_true(str_is(head.target, "/chat?x=1"));

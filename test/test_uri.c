@@ -341,7 +341,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good), cmocka_unit_test(test_broken), cmocka_unit_test(test_every_octet),
-        cmocka_unit_test(test_every_octet_of_host), cmocka_unit_test(test_null), cmocka_unit_test(test_host),   cmocka_unit_test(test_target),
+        cmocka_unit_test(test_every_octet_of_host), cmocka_unit_test(test_null),
+        cmocka_unit_test(test_host), cmocka_unit_test(test_target),
         cmocka_unit_test(test_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,10 +155,14 @@ typedef struct run {
     tenon_config config;
     void *memory;
     tenon_conn *conn;
-    uint8_t *rx, *tx, *old_rx;
+    uint8_t *rx, *tx;
     size_t rx_size;
     tenon_stats stats;
     tenon_request request;
+    const char *names[4]; /* and what it borrows, until it is decided */
+    tenon_header header;
+    char *borrowed[8];
+    size_t borrowed_count;
     reference references[REFERENCES_MAX];
     unsigned random_calls;
     octets keys; /* that the random source gave out, four octets each */
@@ -176,7 +180,6 @@ typedef struct run {
 
     tenon_event again; /* the event that is to come again */
     int again_due;
-    int had_next;      /* TENON_WANTS_NEXT before the current call */
 
     octets out, plain; /* of this phase: as it is, and without masks */
     octets all_out;    /* of the whole run */
@@ -210,6 +213,7 @@ int state_number(const char *name);
 int act_known(const action *a);
 void act(run *r, const action *a, const tenon_event *event);
 void release(run *r, void *cookie);
+void release_request(run *r);
 
 /* transcript_drive.c */
 int run_case(const test_case *test, const variant *how, const octets *stream, const size_t *places,

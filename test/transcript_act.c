@@ -92,14 +92,11 @@ void release(run *r, void *cookie)
     ref->state = 2;
 }
 
-static int refused(run *r, reference *ref, int status)
+/* A reference that was not taken on. */
+static void forget(reference *ref)
 {
-    if (status != TENON_OK) {
-        free(ref->data);
-        memset(ref, 0, sizeof *ref);
-    }
-    (void)r;
-    return status;
+    free(ref->data);
+    memset(ref, 0, sizeof *ref);
 }
 
 /* -------------------------------------------------------------------- sends */
@@ -125,7 +122,9 @@ static int act_ref(run *r, const words *w, size_t i)
     reference *ref = keep(r, &value);
     int status = tenon_send_ref(r->conn, opcode_of(r, w, i + 1), ref->data, ref->size, flags_of(w, i), ref);
     free_octets(&value);
-    return refused(r, ref, status);
+    if (status != TENON_OK)
+        forget(ref);
+    return status;
 }
 
 static int act_prepared(run *r, const words *w, size_t i)
@@ -138,12 +137,9 @@ static int act_prepared(run *r, const words *w, size_t i)
     if (status == TENON_OK)
         status = tenon_send_prepared(r->conn, &prepared, flags, ref);
     free_octets(&value);
-    if (flags & TENON_COPY) {
-        free(ref->data);
-        memset(ref, 0, sizeof *ref);
-        return status;
-    }
-    return refused(r, ref, status);
+    if (status != TENON_OK || (flags & TENON_COPY) != 0)
+        forget(ref);
+    return status;
 }
 
 static int act_control(run *r, const words *w, size_t i)
@@ -200,9 +196,10 @@ static char *text_of(const token *t)
 /* header="Name: value" as a field whose parts live in *text. */
 static size_t header_of(run *r, const words *w, size_t i, char **text, tenon_header *header)
 {
+    const token *t = find_key(w, i, "header");
     char *colon;
     memset(header, 0, sizeof *header);
-    *text = text_of(find_key(w, i, "header"));
+    *text = text_of(t);
     if (*text == NULL)
         return 0;
     colon = strchr(*text, ':');
@@ -213,6 +210,8 @@ static size_t header_of(run *r, const words *w, size_t i, char **text, tenon_hea
     *colon = '\0';
     header->name = *text;
     header->value = colon + 2;
+    header->name_size = (size_t)(colon - *text);
+    header->value_size = t->value.size - header->name_size - 2;
     return 1;
 }
 
@@ -227,7 +226,9 @@ static int act_accept(run *r, const words *w, size_t i)
     memset(&answer, 0, sizeof answer);
     answer.size = (uint32_t)sizeof answer;
     answer.subprotocol = protocol;
+    answer.subprotocol_size = protocol != NULL ? find_key(w, i, "protocol")->value.size : 0;
     answer.extensions = extensions;
+    answer.extensions_size = extensions != NULL ? find_key(w, i, "extensions")->value.size : 0;
     answer.header_count = header_of(r, w, i, &text, &header);
     answer.headers = &header;
     status = tenon_accept(r->conn, w->count == i + 1 ? NULL : &answer);
@@ -254,6 +255,7 @@ static int act_reject(run *r, const words *w, size_t i)
     refusal.size = (uint32_t)sizeof refusal;
     refusal.status = (uint16_t)status;
     refusal.reason = reason;
+    refusal.reason_size = reason != NULL ? find_key(w, i, "reason")->value.size : 0;
     refusal.header_count = header_of(r, w, i, &text, &header);
     refusal.headers = &header;
     refusal.body = ref->data;
@@ -262,39 +264,56 @@ static int act_reject(run *r, const words *w, size_t i)
     refusal.cookie = ref;
     answer = tenon_reject(r->conn, &refusal);
     if (answer != TENON_OK || refusal.body_size == 0 || (refusal.flags & TENON_COPY) != 0)
-        refused(r, ref, TENON_ERR_STATE);
+        forget(ref);
     free(reason);
     free(text);
     return answer;
 }
 
 /* The strings of a request live until it is decided. */
+void release_request(run *r)
+{
+    while (r->borrowed_count > 0)
+        free(r->borrowed[--r->borrowed_count]);
+    memset(&r->request, 0xA5, sizeof r->request);
+}
+
+static char *lend_text(run *r, const words *w, size_t i, const char *key)
+{
+    char *text = text_of(find_key(w, i, key));
+    if (text != NULL)
+        r->borrowed[r->borrowed_count++] = text;
+    return text;
+}
+
 static int act_connect(run *r, const words *w, size_t i)
 {
-    static const char *names[4];
-    static tenon_header header;
-    static char *text;
     tenon_request *q = &r->request;
-    char *list = text_of(find_key(w, i, "protocol"));
+    char *list;
     int status;
+    if (r->borrowed_count > 0) /* a second request is refused, so the first one stays */
+        return tenon_connect(r->conn, q);
     memset(q, 0, sizeof *q);
     q->size = (uint32_t)sizeof *q;
-    q->uri = text_of(find_key(w, i, "uri"));
-    q->authority = text_of(find_key(w, i, "authority"));
-    q->target = text_of(find_key(w, i, "target"));
-    q->origin = text_of(find_key(w, i, "origin"));
-    q->extensions = text_of(find_key(w, i, "extensions"));
-    names[0] = list;
+    q->uri = lend_text(r, w, i, "uri");
+    q->authority = lend_text(r, w, i, "authority");
+    q->target = lend_text(r, w, i, "target");
+    q->origin = lend_text(r, w, i, "origin");
+    q->extensions = lend_text(r, w, i, "extensions");
+    list = lend_text(r, w, i, "protocol");
     while (list != NULL && q->subprotocol_count < 4) {
-        names[q->subprotocol_count++] = list;
+        r->names[q->subprotocol_count++] = list;
         list = strchr(list, ',');
         if (list != NULL)
             *list++ = '\0';
     }
-    q->subprotocols = names;
-    q->header_count = header_of(r, w, i, &text, &header);
-    q->headers = &header;
+    q->subprotocols = r->names;
+    q->header_count = header_of(r, w, i, &r->borrowed[r->borrowed_count], &r->header);
+    r->borrowed_count += q->header_count;
+    q->headers = &r->header;
     status = tenon_connect(r->conn, q);
+    if (status != TENON_OK)
+        release_request(r);
     return status;
 }
 
@@ -338,45 +357,28 @@ static int act_grant(run *r, const words *w, size_t i)
     return tenon_grant(r->conn, bits_of(w, i, "first"), bits_of(w, i, "next"), opaque);
 }
 
-/* rx N: lends a larger one; the old one is spoilt, for nothing may be left in it. */
-static int act_rx(run *r, const words *w, size_t i)
+/* rx N, tx N: lends another one; the one before is gone at once. */
+static int act_lend(run *r, const words *w, size_t i)
 {
+    int is_rx = is_word(&w->tokens[i], "rx");
+    uint8_t **place = is_rx ? &r->rx : &r->tx;
     uint64_t size = 0;
-    uint8_t *rx;
+    uint8_t *memory;
     int status;
     if (i + 2 != w->count || !number_of(w->tokens[i + 1].word, &size))
         fail(r, "a size is wanted");
-    rx = size > 0 ? take_memory((size_t)size) : NULL;
-    if (rx != NULL)
-        memset(rx, 0xA5, (size_t)size);
-    status = tenon_lend_rx(r->conn, rx, (size_t)size);
+    memory = size > 0 ? take_memory((size_t)size) : NULL;
+    if (memory != NULL)
+        memset(memory, 0xA5, (size_t)size);
+    status = is_rx ? tenon_lend_rx(r->conn, memory, (size_t)size) : tenon_lend_tx(r->conn, memory, (size_t)size);
     if (status != TENON_OK) {
-        free(rx);
+        free(memory);
         return status;
     }
-    free(r->rx);
-    r->rx = rx;
-    r->rx_size = (size_t)size;
-    return status;
-}
-
-static int act_tx(run *r, const words *w, size_t i)
-{
-    uint64_t size = 0;
-    uint8_t *tx;
-    int status;
-    if (i + 2 != w->count || !number_of(w->tokens[i + 1].word, &size))
-        fail(r, "a size is wanted");
-    tx = size > 0 ? take_memory((size_t)size) : NULL;
-    if (tx != NULL)
-        memset(tx, 0xA5, (size_t)size);
-    status = tenon_lend_tx(r->conn, tx, (size_t)size);
-    if (status != TENON_OK) {
-        free(tx);
-        return status;
-    }
-    free(r->tx);
-    r->tx = tx;
+    free(*place);
+    *place = memory;
+    if (is_rx)
+        r->rx_size = (size_t)size;
     return status;
 }
 
@@ -386,14 +388,29 @@ static int act_block(run *r, const words *w, size_t i)
     return TENON_OK;
 }
 
+/* arguments: the words and keys that it takes, each with a space behind it; # stands
+ * for a number or name in front, * for octets. */
 static const struct {
     const char *name;
     int (*act)(run *r, const words *w, size_t i);
-} acts[] = {{"send", act_send},       {"part", act_send},       {"ref", act_ref},       {"prepared", act_prepared},
-            {"ping", act_control},    {"pong", act_control},    {"close", act_close},   {"accept", act_accept},
-            {"reject", act_reject},   {"connect", act_connect}, {"head", act_head},     {"abort", act_abort},
-            {"grant", act_grant},     {"rx", act_rx},           {"tx", act_tx},         {"block", act_block},
-            {"unblock", act_block}};
+    const char *arguments;
+} acts[] = {{"send", act_send, "*"},
+            {"part", act_send, "*"},
+            {"ref", act_ref, "*"},
+            {"prepared", act_prepared, "*"},
+            {"ping", act_control, "*"},
+            {"pong", act_control, "*"},
+            {"close", act_close, "*"},
+            {"accept", act_accept, "protocol= extensions= header= "},
+            {"reject", act_reject, "# reason= header= body= copy "},
+            {"connect", act_connect, "uri= authority= target= protocol= extensions= origin= header= "},
+            {"head", act_head, "# none \" "},
+            {"abort", act_abort, "local remote "},
+            {"grant", act_grant, "first= next= opaque "},
+            {"rx", act_lend, "# "},
+            {"tx", act_lend, "# "},
+            {"block", act_block, ""},
+            {"unblock", act_block, ""}};
 
 #define ACTS (sizeof acts / sizeof acts[0])
 
@@ -405,9 +422,35 @@ static size_t act_index(const action *a)
     return i;
 }
 
+/* Whether a token is among those of a list of words and keys. */
+static int is_listed(const token *t, const char *list)
+{
+    size_t n = strcspn(t->word, "=");
+    n += t->word[n] == '=';
+    while (*list != '\0') {
+        size_t length = strcspn(list, " ");
+        if ((length == n && strncmp(list, t->word, n) == 0) || (*list == '"' && t->quoted && n == 0))
+            return 1;
+        list += length + 1;
+    }
+    return 0;
+}
+
 int act_known(const action *a)
 {
-    return act_index(a) < ACTS || is_word(&a->words.tokens[a->first], "echo");
+    const words *w = &a->words;
+    const char *list;
+    size_t i = act_index(a), from = a->first + 1;
+    if (i == ACTS)
+        return is_word(&w->tokens[a->first], "echo") && w->count == from;
+    list = acts[i].arguments;
+    if (*list == '*')
+        return 1; /* judged when it is done */
+    if (*list == '#' && w->count == from++)
+        return 0;
+    while (from < w->count && is_listed(&w->tokens[from], list))
+        from++;
+    return from == w->count;
 }
 
 void act(run *r, const action *a, const tenon_event *event)

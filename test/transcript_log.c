@@ -137,8 +137,10 @@ static void check_piece(run *r, const tenon_event *e)
              (unsigned long long)r->message_size);
     r->message_size += e->size;
     r->frame_given += e->size;
-    if ((e->flags & TENON_FRAME_LAST) ? r->frame_given != e->frame_size : r->frame_given >= e->frame_size)
-        fail(r, "%llu octets of a frame of %llu", (unsigned long long)r->frame_given, (unsigned long long)e->frame_size);
+    /* Text that ends too soon has all its octets told, and no end. */
+    if ((e->flags & TENON_FRAME_LAST) ? r->frame_given != e->frame_size : r->frame_given > e->frame_size)
+        fail(r, "%llu octets of a frame of %llu", (unsigned long long)r->frame_given,
+             (unsigned long long)e->frame_size);
     if (e->size == 0 && (e->flags & TENON_LAST) == 0)
         fail(r, "an empty piece that ends nothing");
     if ((e->flags & TENON_LAST) != 0 && (e->flags & TENON_FRAME_LAST) == 0)
@@ -160,7 +162,7 @@ static void log_data(run *r, const tenon_event *e)
     }
     put_octets(&r->pending, e->data, e->size);
     r->pending_flags &= ~DATA_CUT;
-    r->pending_flags |= e->flags & TENON_LAST;
+    r->pending_flags |= (int)(e->flags & TENON_LAST);
     if ((e->flags & TENON_FRAME_LAST) == 0)
         r->pending_flags |= DATA_CUT;
 }
@@ -197,15 +199,14 @@ static void log_response(run *r)
     put_text(&r->log, "\n");
 }
 
-/* Where an octet of the stream stands in the input as written; -1: nowhere. */
+/* Which octet of the input as written that one of the stream is; a key belongs to
+ * the octet before it. -1: none. */
 static long written_place(const run *r, uint64_t offset)
 {
-    size_t i;
-    for (i = 0; i < r->places_count; i++) {
-        if (r->places[i] == offset)
-            return (long)i;
-    }
-    return -1;
+    size_t i = r->places_count;
+    while (i > 0 && r->places[i - 1] > offset)
+        i--;
+    return i == r->places_count && r->places[i - 1] != offset ? -1 : (long)i - 1;
 }
 
 static void put_closed(octets *to, const tenon_event *e, long at)

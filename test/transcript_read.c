@@ -443,7 +443,8 @@ static int wants_of(const words *w)
 /* Lines that say what must have come. */
 static int check_line(test_case *c, const words *w)
 {
-    static const char *const names[] = {"event", "closed", "out", "wire", "shut", "silent", "state", "deadline", "wants"};
+    static const char *const names[] = {"event",  "closed", "out",      "wire", "shut",
+                                        "silent", "state",  "deadline", "wants"};
     expectation *want;
     size_t i;
     for (i = 0; i < COUNT(names) && !is_word(&w->tokens[0], names[i]); i++) {

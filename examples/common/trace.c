@@ -78,7 +78,7 @@ static void print_payload(const trace_side *side)
         n--; /* it was cut inside a code point */
     if (state.need > 0 && n > skip)
         n--;
-    if (side->frame.payload_size == skip || (side->frame.first & 0x0f) == TENON_BINARY)
+    if (side->frame.payload_size == skip || ((side->frame.first & 0x08) == 0 && side->is_binary))
         return;
     putchar(' ');
     trace_print_text(stdout, text + skip, n - skip);
@@ -152,6 +152,8 @@ static void header_octet(trace_side *side, unsigned char octet)
         return;
     side->phase = status == TENON_OK ? IN_PAYLOAD : LOST;
     side->payload_left = side->frame.payload_size;
+    if ((side->frame.first & 0x0f) == TENON_TEXT || (side->frame.first & 0x0f) == TENON_BINARY)
+        side->is_binary = (side->frame.first & 0x0f) == TENON_BINARY;
     if (side->phase == LOST)
         printf("%s  octets that are no frame: %02x ...\n", side->label, side->octets[0]);
 }

@@ -21,6 +21,7 @@
 typedef struct trace_side {
     const char *label;
     int phase;
+    int is_binary;          /* of the message that a continuation belongs to */
     unsigned line_end;      /* of a head: how much of CR LF CR LF was just seen */
     uint64_t total;         /* octets of the head or frame so far */
     uint64_t payload_left;

@@ -1,0 +1,688 @@
+/* SPDX-License-Identifier: MIT */
+#include "harness.h"
+
+enum { SERVER = TENON_SERVER, CLIENT = TENON_CLIENT };
+
+/* A transport that follows a script. */
+typedef struct script {
+    tenon_conn *conn;
+    tenon_storage *storage; /* freed in CLOSED, if it is set */
+    const uint8_t *in;
+    size_t in_size, in_at;
+    size_t read_most, write_most; /* octets a call takes at most */
+    unsigned waits;               /* every so many calls would block; 0: none */
+    unsigned recvs, sends, shuts, nows;
+    unsigned recv_fails, send_fails; /* the call that fails, 0 for none */
+    int over;                        /* it says it took so many too many */
+    int endless;                     /* the stream does not end behind in */
+    uint64_t now;
+    uint8_t out[4096];
+    size_t out_size;
+    char log[512];
+    int answer;     /* to the event at, then CONTINUE */
+    unsigned at;
+    unsigned events, closed;
+    tenon_event last;
+    uint8_t buf[256];
+} script;
+
+static int script_recv(void *user, void *buf, size_t n, size_t *got)
+{
+    script *s = user;
+    size_t left = s->in_size - s->in_at;
+    s->recvs++;
+    if (s->recvs == s->recv_fails)
+        return TENON_ERR_IO;
+    if (s->waits > 0 && s->recvs % s->waits == 0)
+        return TENON_WAIT;
+    if (left == 0)
+        return s->endless ? TENON_WAIT : TENON_END;
+    n = n < left ? n : left;
+    n = n < s->read_most ? n : s->read_most;
+    memcpy(buf, s->in + s->in_at, n);
+    s->in_at += n;
+    *got = n;
+    return TENON_OK;
+}
+
+static int script_send(void *user, const tenon_iov *iov, size_t count, size_t *put)
+{
+    script *s = user;
+    size_t i, room = s->write_most;
+    s->sends++;
+    if (s->sends == s->send_fails)
+        return TENON_ERR_IO;
+    if (s->waits > 0 && s->sends % s->waits == 0)
+        return TENON_WAIT;
+    assert_true(count > 0);
+    for (i = 0; i < count && room > 0; i++) {
+        size_t n = iov[i].size < room ? iov[i].size : room;
+        assert_true(iov[i].size > 0);
+        assert_true(n <= sizeof s->out - s->out_size);
+        memcpy(s->out + s->out_size, iov[i].base, n);
+        s->out_size += n;
+        room -= n;
+        *put += n;
+    }
+    *put += (size_t)s->over;
+    return TENON_OK;
+}
+
+static uint64_t script_now(void *user)
+{
+    script *s = user;
+    s->nows++;
+    return s->now;
+}
+
+static void script_shut(void *user)
+{
+    script *s = user;
+    s->shuts++;
+}
+
+/* Echoes data; notes what comes. */
+static int script_event(tenon_conn *conn, const tenon_event *event, void *user)
+{
+    script *s = user;
+    strcat(s->log, tenon_event_name(event->type));
+    strcat(s->log, " ");
+    s->last = *event;
+    s->events++;
+    assert_int_equal(s->closed, 0);
+    if (event->type == TENON_EV_REQUEST)
+        assert_int_equal(tenon_accept(conn, NULL), TENON_OK);
+    if (event->type == TENON_EV_DATA && s->answer != TENON_AGAIN)
+        assert_int_equal(tenon_send(conn, event->opcode, event->data, event->size, 0), TENON_OK);
+    if (event->type == TENON_EV_CLOSED) {
+        s->closed++;
+        if (s->storage != NULL) {
+            memset(s->storage, 0xdd, sizeof *s->storage);
+            free(s->storage);
+        }
+        return TENON_CONTINUE;
+    }
+    return s->events - 1 == s->at ? s->answer : TENON_CONTINUE;
+}
+
+static tenon_io io_of(script *s)
+{
+    tenon_io io;
+    memset(&io, 0, sizeof io);
+    io.size = sizeof io;
+    io.recv = script_recv;
+    io.send = script_send;
+    io.now = script_now;
+    io.event = script_event;
+    io.user = s;
+    io.buf = s->buf;
+    io.buf_size = sizeof s->buf;
+    io.shut = script_shut;
+    return io;
+}
+
+/* A server's whole life. */
+static uint8_t session[512];
+static size_t session_size;
+
+static int set_up(void **state)
+{
+    size_t n = 0;
+    (void)state;
+    memcpy(session, REQUEST, n = sizeof REQUEST - 1);
+    n += peer_frame(SERVER, session + n, 0x81, "Hello", 5);
+    n += peer_frame(SERVER, session + n, 0x89, "ping", 4);
+    n += peer_frame(SERVER, session + n, 0x02, "ab", 2);
+    n += peer_frame(SERVER, session + n, 0x80, "cd", 2);
+    n += peer_frame(SERVER, session + n, 0x88, "\x03\xe8", 2);
+    session_size = n;
+    return 0;
+}
+
+static const char session_log[] = "REQUEST OPEN DATA PING DATA CLOSE CLOSED ";
+
+static void begin(bench *b, script *s)
+{
+    memset(s, 0, sizeof *s);
+    s->read_most = s->write_most = SIZE_MAX;
+    s->in = session;
+    s->in_size = session_size;
+    s->at = UINT32_MAX;
+    bench_server(b);
+    bench_start(b, 1024, 1024);
+    s->conn = b->conn;
+}
+
+/* Pumps until it is done; returns how often it was called. */
+static unsigned pump(bench *b, script *s)
+{
+    tenon_io io = io_of(s);
+    unsigned turns = 0;
+    int status;
+    do {
+        status = tenon_pump(b->conn, &io);
+        assert_true(status >= 0);
+        assert_true(++turns < 100000);
+    } while (status != TENON_DONE);
+    assert_int_equal(s->closed, 1);
+    return turns;
+}
+
+/* ----------------------------------------------------------------- arguments */
+
+static void test_arguments(void **state)
+{
+    tenon_io io;
+    script s;
+    bench b;
+    (void)state;
+    begin(&b, &s);
+    io = io_of(&s);
+    assert_int_equal(tenon_pump(NULL, &io), TENON_ERR_NULL);
+    assert_int_equal(tenon_pump(b.conn, NULL), TENON_ERR_NULL);
+    io.size--;
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_ERR_SIZE);
+    io = io_of(&s);
+    io.recv = NULL;
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_ERR_NULL);
+    io = io_of(&s);
+    io.send = NULL;
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_ERR_NULL);
+    io = io_of(&s);
+    io.now = NULL;
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_ERR_NULL);
+    io = io_of(&s);
+    io.event = NULL;
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_ERR_NULL);
+    io = io_of(&s);
+    io.buf = NULL;
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_ERR_NULL);
+    io = io_of(&s);
+    io.buf_size = 0;
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_ERR_SIZE);
+    assert_int_equal(s.recvs + s.sends + s.nows + s.events, 0);
+    assert_int_equal(tenon_run(NULL, script_event, &s), TENON_ERR_NULL);
+    assert_int_equal(tenon_run(b.conn, NULL, &s), TENON_ERR_NULL);
+    bench_stop(&b);
+}
+
+static int nested(tenon_conn *conn, const tenon_event *event, void *user)
+{
+    tenon_io io = io_of(user);
+    unsigned before = ((script *)user)->nows;
+    if (event->type != TENON_EV_CLOSED)
+        assert_int_equal(tenon_pump(conn, &io), TENON_ERR_REENTRY);
+    assert_int_equal(((script *)user)->nows, before);
+    return script_event(conn, event, user);
+}
+
+static void test_reentry(void **state)
+{
+    tenon_io io;
+    script s;
+    bench b;
+    int status;
+    (void)state;
+    begin(&b, &s);
+    io = io_of(&s);
+    io.event = nested;
+    do {
+        status = tenon_pump(b.conn, &io);
+    } while (status != TENON_DONE);
+    assert_string_equal(s.log, session_log);
+    bench_stop(&b);
+}
+
+/* ------------------------------------------------------------- short and slow */
+
+/* Reads and writes of every length, with and without blocking in between: the same
+ * events, the same octets. */
+static void test_short(void **state)
+{
+    static script whole, s;
+    size_t most;
+    unsigned waits;
+    bench b;
+    (void)state;
+    begin(&b, &whole);
+    (void)pump(&b, &whole);
+    bench_stop(&b);
+    assert_string_equal(whole.log, session_log);
+    assert_int_equal(whole.last.flags, TENON_CLEAN);
+    for (most = 1; most <= session_size; most++) {
+        for (waits = 0; waits <= 3; waits++) {
+            if (waits == 1)
+                continue; /* it would block for ever */
+            begin(&b, &s);
+            s.read_most = most;
+            s.write_most = session_size + 1 - most;
+            s.waits = waits;
+            (void)pump(&b, &s);
+            assert_string_equal(s.log, session_log);
+            assert_int_equal(s.out_size, whole.out_size);
+            assert_memory_equal(s.out, whole.out, whole.out_size);
+            bench_stop(&b);
+        }
+    }
+}
+
+/* OK: wait for readiness. MORE: something was read, there may be more. */
+static void test_more(void **state)
+{
+    tenon_io io;
+    script s;
+    bench b;
+    (void)state;
+    begin(&b, &s);
+    io = io_of(&s);
+    s.endless = 1;
+    s.in_size = sizeof REQUEST - 1;
+    s.read_most = 100;
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_MORE);
+    assert_int_equal(s.recvs, 1); /* reads once a turn */
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_MORE);
+    assert_string_equal(s.log, "REQUEST OPEN ");
+    assert_true(s.out_size > 0); /* written in the same turn */
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_OK);
+    assert_int_equal(tenon_wants(b.conn), TENON_WANTS_READ);
+    bench_stop(&b);
+}
+
+/* Nor does OK come while the transport would have taken more: one that tells of
+ * readiness by its edges would never tell again. */
+static void test_more_to_write(void **state)
+{
+    static script s;
+    tenon_io io;
+    bench b;
+    int status, turns = 0;
+    (void)state;
+    bench_config(&b, SERVER);
+    bench_open_sized(&b, 256, 4096);
+    memset(&s, 0, sizeof s);
+    s.write_most = 1;
+    s.endless = 1;
+    s.at = UINT32_MAX;
+    io = io_of(&s);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, session, 300, 0), TENON_OK);
+    while ((status = tenon_pump(b.conn, &io)) == TENON_MORE) {
+        turns++;
+        assert_int_equal(s.recvs, turns); /* reading does not wait for it */
+    }
+    assert_int_equal(status, TENON_OK);
+    assert_int_equal(tenon_queued(b.conn), 0);
+    assert_true(turns > 2);
+    bench_stop(&b);
+}
+
+/* The stream ends at every octet: one CLOSED, and it is the last event. */
+static void test_end(void **state)
+{
+    size_t n;
+    (void)state;
+    for (n = 0; n < session_size; n++) {
+        script s;
+        bench b;
+        begin(&b, &s);
+        s.in_size = n;
+        (void)pump(&b, &s);
+        assert_int_equal(s.last.code, TENON_CLOSE_ABNORMAL);
+        assert_int_equal(s.last.rule, TENON_RULE_EOF);
+        assert_int_equal(s.last.offset, n);
+        assert_int_equal(s.last.cause, TENON_REMOTE);
+        bench_stop(&b);
+    }
+}
+
+/* The N-th read or write fails, for each N: the connection ends as if reset. */
+/* covers: 6455-7.2.1-01 */
+static void test_fails(void **state)
+{
+    unsigned n, reads;
+    (void)state;
+    for (reads = 0; reads < 2; reads++) {
+        int reached = 1;
+        for (n = 1; reached; n++) {
+            script s;
+            bench b;
+            begin(&b, &s);
+            s.read_most = 20;
+            s.write_most = 30;
+            if (reads)
+                s.recv_fails = n;
+            else
+                s.send_fails = n;
+            (void)pump(&b, &s);
+            reached = (reads ? s.recvs : s.sends) >= n;
+            assert_int_equal(tenon_state(b.conn), TENON_CLOSED);
+            if (!reached)
+                assert_string_equal(s.log, session_log);
+            else if ((s.last.flags & TENON_CLEAN) == 0)
+                assert_int_equal(s.last.cause, TENON_REMOTE);
+            if (reached && strstr(s.log, "CLOSE ") == NULL)
+                assert_int_equal(s.last.rule, TENON_RULE_ABORT);
+            bench_stop(&b);
+        }
+        assert_true(n > 8);
+    }
+}
+
+/* A transport that says it took more than it was offered. */
+static void test_over(void **state)
+{
+    tenon_io io;
+    script s;
+    bench b;
+    int status;
+    (void)state;
+    begin(&b, &s);
+    io = io_of(&s);
+    s.over = 1;
+    do {
+        status = tenon_pump(b.conn, &io);
+    } while (status == TENON_OK || status == TENON_MORE);
+    assert_int_equal(status, TENON_ERR_ACK);
+    assert_int_equal(s.sends, 1);
+    bench_stop(&b);
+}
+
+static int recv_too_much(void *user, void *buf, size_t n, size_t *got)
+{
+    (void)user;
+    memset(buf, 0, n);
+    *got = n + 1;
+    return TENON_OK;
+}
+
+/* One that says it read more than there was room for is not believed. */
+static void test_read_too_much(void **state)
+{
+    tenon_io io;
+    script s;
+    bench b;
+    (void)state;
+    begin(&b, &s);
+    io = io_of(&s);
+    io.recv = recv_too_much;
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_DONE);
+    assert_int_equal(s.last.rule, TENON_RULE_ABORT);
+    bench_stop(&b);
+}
+
+/* ------------------------------------------------------------- STOP and AGAIN */
+
+/* STOP at each event: it is done with; the next turn goes on behind it. */
+static void test_stop(void **state)
+{
+    unsigned at;
+    (void)state;
+    for (at = 0; at < 6; at++) {
+        tenon_io io;
+        script s;
+        bench b;
+        int status, stopped = 0;
+        begin(&b, &s);
+        io = io_of(&s);
+        s.answer = TENON_STOP;
+        s.at = at;
+        do {
+            status = tenon_pump(b.conn, &io);
+            stopped += status == TENON_STOPPED;
+            if (status == TENON_STOPPED)
+                assert_int_equal(s.events, at + 1);
+        } while (status != TENON_DONE);
+        assert_int_equal(stopped, 1);
+        assert_string_equal(s.log, session_log);
+        bench_stop(&b);
+    }
+}
+
+/* AGAIN keeps it: the same one comes first in the next turn. */
+static void test_again(void **state)
+{
+    tenon_event first;
+    script s;
+    bench b;
+    (void)state;
+    bench_open(&b, CLIENT);
+    memset(&s, 0, sizeof s);
+    s.answer = TENON_AGAIN;
+    give(&b, "\x81\x01" "a\x81\x01" "b", 6);
+    assert_int_equal(tenon_run(b.conn, script_event, &s), TENON_STOPPED);
+    first = s.last;
+    assert_memory_equal(first.data, "a", 1);
+    s.at = 1;
+    assert_int_equal(tenon_run(b.conn, script_event, &s), TENON_STOPPED);
+    assert_memory_equal(&first, &s.last, sizeof first);
+    s.answer = TENON_CONTINUE;
+    assert_int_equal(tenon_run(b.conn, script_event, &s), TENON_OK);
+    assert_string_equal(s.log, "DATA DATA DATA DATA ");
+    assert_memory_equal(s.last.data, "b", 1);
+    bench_stop(&b);
+}
+
+/* After CLOSED there is nothing, and it is told once. */
+static void test_run_done(void **state)
+{
+    script s;
+    bench b;
+    (void)state;
+    bench_open(&b, SERVER);
+    memset(&s, 0, sizeof s);
+    s.at = UINT32_MAX;
+    assert_int_equal(tenon_run(b.conn, script_event, &s), TENON_OK);
+    assert_int_equal(tenon_abort(b.conn, TENON_LOCAL), TENON_OK);
+    assert_int_equal(tenon_run(b.conn, script_event, &s), TENON_DONE);
+    assert_string_equal(s.log, "CLOSED ");
+    assert_int_equal(tenon_run(b.conn, script_event, &s), TENON_OK);
+    assert_string_equal(s.log, "CLOSED ");
+    bench_stop(&b);
+}
+
+/* --------------------------------------------------------------- CLOSED frees */
+
+/* The program frees the connection in CLOSED, whatever ended it and wherever in a
+ * turn that was. */
+static void test_freed(void **state)
+{
+    enum { WHOLE, ENDED, READ_FAILS, WRITE_FAILS, TIMED_OUT, WAYS };
+    int way;
+    size_t n;
+    (void)state;
+    for (way = 0; way < WAYS; way++) {
+        for (n = 1; n < session_size; n++) {
+            tenon_storage *storage = malloc(sizeof *storage);
+            tenon_io io;
+            script s;
+            bench b;
+            int status;
+            begin(&b, &s);
+            assert_int_equal(tenon_init(storage, sizeof *storage, &b.config, &b.conn), TENON_OK);
+            assert_int_equal(tenon_lend(b.conn, b.rx, 1024, b.tx, 1024), TENON_OK);
+            s.storage = storage;
+            io = io_of(&s);
+            if (way == WHOLE)
+                s.read_most = n;
+            if (way == ENDED || way == TIMED_OUT)
+                s.in_size = n;
+            s.endless = way == TIMED_OUT;
+            if (way == READ_FAILS)
+                s.recv_fails = (unsigned)n;
+            if (way == WRITE_FAILS)
+                s.send_fails = 1;
+            do {
+                status = tenon_pump(b.conn, &io);
+                s.now += 1000000;
+                if (way == TIMED_OUT && s.nows > 3 && strstr(s.log, "OPEN") != NULL && s.closed == 0)
+                    (void)tenon_abort(b.conn, TENON_LOCAL); /* no timer runs in an idle one */
+            } while (status != TENON_DONE);
+            assert_int_equal(s.closed, 1);
+            bench_stop(&b);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------------- shut */
+
+/* After a failure: all is written, the sending side is shut once, reading goes on. */
+/* covers: 6455-7.1.1-01 */
+static void test_shut(void **state)
+{
+    static const uint8_t bad[] = {0x83, 0x80, 1, 2, 3, 4, 0x81, 0x80, 1, 2, 3, 4};
+    tenon_io io;
+    uint8_t octets[512];
+    script s;
+    bench b;
+    int i;
+    (void)state;
+    begin(&b, &s);
+    memcpy(octets, REQUEST, sizeof REQUEST - 1);
+    memcpy(octets + sizeof REQUEST - 1, bad, sizeof bad);
+    s.in = octets;
+    s.in_size = sizeof REQUEST - 1 + sizeof bad;
+    s.endless = 1;
+    io = io_of(&s);
+    for (i = 0; i < 10; i++)
+        assert_true(tenon_pump(b.conn, &io) >= 0);
+    assert_int_equal(s.shuts, 1);
+    assert_int_equal(s.in_at, s.in_size);
+    assert_memory_equal(s.out + s.out_size - 4, "\x88\x02\x03\xea", 4);
+    s.endless = 0;
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_DONE);
+    assert_int_equal(s.shuts, 1);
+    bench_stop(&b);
+    begin(&b, &s);
+    s.in = octets;
+    s.in_size = sizeof REQUEST - 1 + sizeof bad;
+    s.endless = 1;
+    io = io_of(&s);
+    io.shut = NULL; /* may be missing */
+    for (i = 0; i < 10; i++)
+        assert_true(tenon_pump(b.conn, &io) >= 0);
+    s.now += 5000;
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_DONE);
+    bench_stop(&b);
+}
+
+/* ---------------------------------------------------------------- shared buffer */
+
+typedef struct sharer {
+    bench b;
+    script s;
+    uint8_t rest[512]; /* what tenon_unlend gave back */
+    size_t rest_size, rest_at;
+} sharer;
+
+/* Reads first what was kept. */
+static int sharer_recv(void *user, void *buf, size_t n, size_t *got)
+{
+    sharer *h = user;
+    if (h->rest_at == h->rest_size)
+        return script_recv(&h->s, buf, n, got);
+    *got = h->rest_size - h->rest_at < n ? h->rest_size - h->rest_at : n;
+    memcpy(buf, h->rest + h->rest_at, *got);
+    h->rest_at += *got;
+    return TENON_OK;
+}
+
+static int sharer_send(void *user, const tenon_iov *iov, size_t count, size_t *put)
+{
+    return script_send(&((sharer *)user)->s, iov, count, put);
+}
+
+static uint64_t sharer_now(void *user)
+{
+    return ((sharer *)user)->s.now;
+}
+
+/* Stops at every event. */
+static int sharer_event(tenon_conn *conn, const tenon_event *event, void *user)
+{
+    (void)script_event(conn, event, &((sharer *)user)->s);
+    return TENON_STOP;
+}
+
+static int sharer_turn(sharer *h, uint8_t *buf, size_t n)
+{
+    tenon_io io = io_of(&h->s);
+    const void *rest;
+    size_t left;
+    int status;
+    io.user = h;
+    io.recv = sharer_recv;
+    io.send = sharer_send;
+    io.now = sharer_now;
+    io.event = sharer_event;
+    io.shut = NULL;
+    io.buf = buf;
+    io.buf_size = n;
+    status = tenon_pump(h->b.conn, &io);
+    if (status == TENON_DONE)
+        return status;
+    if (tenon_unlend(h->b.conn, &rest, &left) == TENON_ERR_BUSY) {
+        (void)tenon_run(h->b.conn, sharer_event, h);
+        return sharer_turn(h, buf, n);
+    }
+    if (left > 0) {
+        uint8_t copy[512];
+        size_t kept = h->rest_size - h->rest_at;
+        assert_true(left + kept <= sizeof copy);
+        memcpy(copy, rest, left);
+        memcpy(copy + left, h->rest + h->rest_at, kept);
+        memcpy(h->rest, copy, left + kept);
+        h->rest_size = left + kept;
+        h->rest_at = 0;
+    }
+    return status;
+}
+
+/* Two connections read into one buffer, of any size. A turn that stops with an event
+ * in the buffer goes on until the buffer is free. */
+static void test_shared(void **state)
+{
+    size_t n;
+    (void)state;
+    for (n = 1; n <= 256; n += 5) {
+        static sharer h[2];
+        uint8_t buf[256];
+        int done[2] = {0, 0}, turns = 0, i;
+        for (i = 0; i < 2; i++) {
+            memset(&h[i], 0, sizeof h[i]);
+            begin(&h[i].b, &h[i].s);
+        }
+        while (!done[0] || !done[1]) {
+            for (i = 0; i < 2; i++) {
+                if (!done[i])
+                    done[i] = sharer_turn(&h[i], buf, n) == TENON_DONE;
+                memset(buf, 0xee, sizeof buf);
+            }
+            assert_true(++turns < 10000);
+        }
+        for (i = 0; i < 2; i++) {
+            assert_string_equal(h[i].s.log, session_log);
+            bench_stop(&h[i].b);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_reentry),
+        cmocka_unit_test(test_short),
+        cmocka_unit_test(test_more),
+        cmocka_unit_test(test_more_to_write),
+        cmocka_unit_test(test_end),
+        cmocka_unit_test(test_fails),
+        cmocka_unit_test(test_over),
+        cmocka_unit_test(test_read_too_much),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_again),
+        cmocka_unit_test(test_run_done),
+        cmocka_unit_test(test_freed),
+        cmocka_unit_test(test_shut),
+        cmocka_unit_test(test_shared),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
