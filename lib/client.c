@@ -57,6 +57,8 @@ static int judge_response(tenon_conn *conn)
         return skip_interim(conn);
     if (head.status != 101)
         return show_response(conn);
+    if (head.version < 0x0101)
+        return give_up(conn, TENON_RULE_HTTP_VERSION, conn->offset - 1);
     tenon_key_make(conn->u.opening.nonce, key);
     tenon_answer_check(head.status, &head.fields, conn->u.opening.request, key, conn->config->flags, &verdict);
     if (verdict.rule != TENON_RULE_NONE)

@@ -207,8 +207,8 @@ static int is_flushed(const tenon_conn *conn)
 
 static int is_clean(const tenon_conn *conn)
 {
-    uint32_t both = BIT_CLOSE_SENT | BIT_CLOSE_RECEIVED;
-    return (conn->bits & both) == both && conn->queue.pending == 0;
+    uint32_t both = BIT_CLOSE_GONE | BIT_CLOSE_RECEIVED;
+    return (conn->bits & both) == both;
 }
 
 /* After both Close frames the server closes at once; everything else waits for the
@@ -392,6 +392,8 @@ int tenon_sent(tenon_conn *conn, size_t n)
         conn->bits = (conn->bits & ~BIT_PING_QUEUED) | BIT_PING_SENT | BIT_PONG_WAIT;
         conn->ping = conn->now;
     }
+    if ((conn->bits & BIT_CLOSE_SENT) != 0 && conn->acked >= conn->mark)
+        conn->bits |= BIT_CLOSE_GONE;
     tenon_send_waiting(conn);
     tenon_timer_output(conn);
     return TENON_OK;
@@ -621,7 +623,7 @@ void tenon_conn_fail(tenon_conn *conn, uint16_t rule, uint64_t offset)
 
 void tenon_conn_end(tenon_conn *conn)
 {
-    if (conn->queue.pending > 0) {
+    if ((conn->bits & BIT_CLOSE_GONE) == 0) {
         conn->bits &= ~BIT_CLOSE_SENT; /* perhaps it never left */
         conn->sent_code = 0;
     }

@@ -58,6 +58,7 @@ enum {
 #define BIT_CLOSE_ASKED 0x02000000u   /* tenon_close was called */
 #define BIT_PLAIN 0x04000000u         /* server: the request asks for no upgrade */
 #define BIT_WRITES_OVER 0x08000000u   /* nothing follows what is queued: SHUT_WR */
+#define BIT_CLOSE_GONE 0x20000000u    /* the transport took our Close */
 #define BIT_STALL 0x10000000u         /* the stall timer runs */
 
 struct tenon_conn {
@@ -74,7 +75,7 @@ struct tenon_conn {
 
     tenon_queue queue;
     uint64_t acked; /* octets acknowledged in all */
-    uint64_t mark;  /* the own Ping is sent when acked reaches this */
+    uint64_t mark;  /* the own Ping, later our Close, is sent when acked reaches this */
 
     union {
         struct {

@@ -118,8 +118,9 @@ static void put_close(tenon_conn *conn)
         return;
     if (put_frame(conn, 0x80 | TENON_OP_CLOSE, payload, n) != TENON_OK)
         return;
-    conn->bits &= ~BIT_CLOSE_PENDING;
+    conn->bits &= ~(BIT_CLOSE_PENDING | BIT_PING_QUEUED);
     conn->bits |= BIT_CLOSE_SENT;
+    conn->mark = conn->acked + conn->queue.pending;
     conn->sent_code = conn->close_code;
     conn->out_opcode = 0;
     conn->since = conn->now;

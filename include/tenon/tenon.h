@@ -315,7 +315,8 @@ enum {
      * Flags FIRST and LAST of the message, FRAME_FIRST and FRAME_LAST of the
      * frame, RSV1 to RSV3. offset: octets of this message before data.
      * frame_size: payload of the current frame (the last one, for a whole
-     * message). An empty piece comes only to carry LAST. */
+     * message). An empty piece comes only to carry LAST. Text that is not UTF-8 is
+     * told up to its first bad octet, without FRAME_LAST and LAST. */
     TENON_EV_DATA = 4,
     /* Client: a piece of the body of a RESPONSE, raw: transfer coding is not undone. */
     TENON_EV_BODY = 5,
@@ -514,7 +515,7 @@ TENON_API int tenon_state(const tenon_conn *conn);
 #define TENON_WANTS_DECISION 0x10u /* tenon_accept or tenon_reject */
 #define TENON_WANTS_SHUT_WR 0x20u  /* all is sent: shut the sending side (END_STREAM), go on reading */
 #define TENON_WANTS_CLOSE 0x40u    /* CLOSED was delivered: close the transport */
-#define TENON_WANTS_NEXT 0x80u     /* tenon_next has something to do now */
+#define TENON_WANTS_NEXT 0x80u     /* tenon_next has something to do now, or a kept event comes again */
 TENON_API uint32_t tenon_wants(const tenon_conn *conn);
 
 /* ------------------------------------------------------------------- input */
@@ -532,8 +533,8 @@ TENON_API int tenon_recv_const(tenon_conn *conn, const void *data, size_t n);
 
 /*
  * Ends the lend. *rest and *n: the tail that was not used, untouched; n is 0
- * when all was. Lend it again, first, when you go on: so any number of
- * connections share one read buffer. Errors: NULL; BUSY (the current event lies
+ * when all was. Lend it again, first, when you go on (before tenon_eof): so any
+ * number of connections share one read buffer. Errors: NULL; BUSY (the current event lies
  * in the lent octets: call tenon_next first); REENTRY.
  */
 TENON_API int tenon_unlend(tenon_conn *conn, const void **rest, size_t *n);
@@ -728,8 +729,8 @@ typedef struct tenon_refusal {
 TENON_API int tenon_reject(tenon_conn *conn, const tenon_refusal *refusal);
 
 /*
- * What to ask for. Either uri (ws: or wss:), or authority and target. Strings are
- * borrowed until OPEN, RESPONSE or CLOSED.
+ * What to ask for. Either uri (ws: or wss:), or authority and target. The struct and
+ * all that it points to are borrowed until OPEN, RESPONSE or CLOSED.
  */
 typedef struct tenon_request {
     uint32_t size;
@@ -787,7 +788,7 @@ typedef struct tenon_io {
     /* Where recv reads to. Octets may wait here between two calls (a decision or
      * a larger rx is wanted, or the callback stopped): share one buffer between
      * connections only if you call tenon_unlend after each tenon_pump and keep
-     * what it returns. */
+     * what it returns; while an event is kept (TENON_AGAIN) it stays in use. */
     void *buf;
     size_t buf_size;
     /* Shuts the sending side; may be NULL. */
