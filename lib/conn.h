@@ -209,7 +209,7 @@ TENON_INTERNAL void tenon_send_pong(tenon_conn *conn, const uint8_t *payload, si
 TENON_INTERNAL int tenon_send_ping(tenon_conn *conn);
 /* A Close with this code (TENON_CLOSE_NONE: empty), reason already in its slot. */
 TENON_INTERNAL void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size);
-/* The reference being framed goes no further. */
+/* The conversation ends: a reference of several frames goes no further. */
 TENON_INTERNAL void tenon_send_cut(tenon_conn *conn);
 TENON_INTERNAL uint8_t *tenon_send_close_slot(const tenon_conn *conn);
 

@@ -46,12 +46,19 @@ static void count_frame(tenon_conn *conn, uint8_t first)
         stats->queue_peak = conn->queue.used;
 }
 
+/* The reference being framed goes no further. */
+static void drop_ref(tenon_conn *conn)
+{
+    conn->ref_left = 0;
+    conn->bits &= ~BIT_REF_FIRST;
+}
+
 /* Without a key no frame can go out, not even a Close (RFC 6455, 10.3). */
 static int random_failed(tenon_conn *conn)
 {
     tenon_conn_fault(conn, TENON_RULE_RANDOM, conn->offset, TENON_LOCAL);
     conn->bits &= ~(BIT_PONG_PENDING | BIT_CLOSE_PENDING);
-    tenon_send_cut(conn);
+    drop_ref(conn);
     tenon_conn_drain(conn);
     return TENON_ERR_RANDOM;
 }
@@ -242,10 +249,12 @@ void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size)
     tenon_send_waiting(conn);
 }
 
+/* What makes a single frame was accepted as much as a copy in the queue was, so it
+ * goes out; only a message of several frames is broken off. */
 void tenon_send_cut(tenon_conn *conn)
 {
-    conn->ref_left = 0;
-    conn->bits &= ~BIT_REF_FIRST;
+    if ((conn->bits & BIT_REF_FIRST) == 0 || conn->queue.size == 0 || conn->ref_left > ref_frame_size(conn))
+        drop_ref(conn);
 }
 
 /* ------------------------------------------------------- the program's sends */

@@ -612,7 +612,9 @@ TENON_API int tenon_send_part(tenon_conn *conn, int opcode, const void *data, si
 
 /* A whole message by reference: data must not change until RELEASED brings the
  * cookie back. A server never copies it; a client masks it through tx as room
- * appears. One is framed at a time; until then data sends give AGAIN. */
+ * appears. One is framed at a time; until then data sends give AGAIN. When the
+ * peer closes or breaks a rule, a message of several frames ends at the next frame
+ * boundary, so that the Close can follow; RELEASED comes all the same. */
 TENON_API int tenon_send_ref(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags,
                              void *cookie);
 
