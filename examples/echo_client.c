@@ -136,16 +136,7 @@ static int run(client *c, const char *uri, void **rx, void *tx)
         fprintf(stderr, "the request cannot be made: %s\n", tenon_status_name(status));
         return 1;
     }
-    memset(&io, 0, sizeof io);
-    io.size = sizeof io;
-    io.recv = wire_recv;
-    io.send = wire_send;
-    io.shut = wire_shut;
-    io.now = wire_now;
-    io.event = on_event;
-    io.user = c;
-    io.buf = c->in;
-    io.buf_size = sizeof c->in;
+    wire_io(&io, on_event, c, c->in, sizeof c->in);
     return wire_drive(conn, &io, rx) == TENON_DONE ? c->result : 1;
 }
 

@@ -200,16 +200,7 @@ static void turn(server *s, client *c)
         drop_client(s, c); /* no memory: this one has to go, the others stay */
         return;
     }
-    memset(&io, 0, sizeof io);
-    io.size = sizeof io;
-    io.recv = wire_recv;
-    io.send = wire_send;
-    io.shut = wire_shut;
-    io.now = wire_now;
-    io.event = on_event;
-    io.user = c;
-    io.buf = c->desk->in;
-    io.buf_size = sizeof c->desk->in;
+    wire_io(&io, on_event, c, c->desk->in, sizeof c->desk->in);
     if (tenon_pump(c->conn, &io) == TENON_DONE) {
         drop_client(s, c);
         return;

@@ -211,7 +211,6 @@ TENON_INTERNAL int tenon_send_ping(tenon_conn *conn);
 TENON_INTERNAL void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size);
 /* The conversation ends: a reference of several frames goes no further. */
 TENON_INTERNAL void tenon_send_cut(tenon_conn *conn);
-TENON_INTERNAL uint8_t *tenon_send_close_slot(const tenon_conn *conn);
 
 /* timer.c */
 /* Acts on the earliest deadline that has passed: 1 if it did. */

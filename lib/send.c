@@ -13,7 +13,7 @@ static uint8_t *pong_slot(const tenon_conn *conn)
     return conn->queue.ring + conn->queue.size;
 }
 
-uint8_t *tenon_send_close_slot(const tenon_conn *conn)
+static uint8_t *close_slot(const tenon_conn *conn)
 {
     return conn->queue.ring + conn->queue.size + TENON_TX_RESERVE / 2;
 }
@@ -118,7 +118,7 @@ static void put_close(tenon_conn *conn)
         payload[0] = (uint8_t)(conn->close_code >> 8);
         payload[1] = (uint8_t)(conn->close_code & 0xff);
         if (conn->close_size > 0)
-            memcpy(payload + 2, tenon_send_close_slot(conn), conn->close_size);
+            memcpy(payload + 2, close_slot(conn), conn->close_size);
         n = 2u + conn->close_size;
     }
     if (!has_room(conn, header_size(conn, n) + n))
@@ -503,7 +503,7 @@ int tenon_close(tenon_conn *conn, int code, const char *reason, size_t n)
     if (conn->queue.size == 0)
         return TENON_ERR_STATE;
     if (n > 0)
-        memcpy(tenon_send_close_slot(conn), reason, n);
+        memcpy(close_slot(conn), reason, n);
     conn->bits |= BIT_CLOSE_ASKED;
     if (conn->cause == TENON_CAUSE_NONE)
         conn->cause = TENON_LOCAL;

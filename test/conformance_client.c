@@ -91,16 +91,7 @@ static int drive(session *s, const char *uri, void **rx)
     request.uri = uri;
     if (tenon_connect(conn, &request) != TENON_OK)
         return -1;
-    memset(&io, 0, sizeof io);
-    io.size = sizeof io;
-    io.recv = wire_recv;
-    io.send = wire_send;
-    io.shut = wire_shut;
-    io.now = wire_now;
-    io.event = on_event;
-    io.user = s;
-    io.buf = s->in;
-    io.buf_size = sizeof s->in;
+    wire_io(&io, on_event, s, s->in, sizeof s->in);
     return wire_drive(conn, &io, rx) == TENON_DONE && s->was_open ? 0 : -1;
 }
 

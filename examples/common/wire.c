@@ -234,3 +234,17 @@ int wire_drive(tenon_conn *conn, const tenon_io *io, void **rx)
             tenon_abort(conn, TENON_LOCAL);
     }
 }
+
+void wire_io(tenon_io *io, tenon_event_fn on_event, void *user, void *buf, size_t buf_size)
+{
+    memset(io, 0, sizeof *io);
+    io->size = sizeof *io;
+    io->recv = wire_recv;
+    io->send = wire_send;
+    io->shut = wire_shut;
+    io->now = wire_now;
+    io->event = on_event;
+    io->user = user;
+    io->buf = buf;
+    io->buf_size = buf_size;
+}

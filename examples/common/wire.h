@@ -20,6 +20,9 @@ int wire_recv(void *user, void *buf, size_t n, size_t *got);
 int wire_send(void *user, const tenon_iov *iov, size_t count, size_t *put);
 void wire_shut(void *user);
 
+/* Fills *io with these, a clock, and what is the program's own. */
+void wire_io(tenon_io *io, tenon_event_fn on_event, void *user, void *buf, size_t buf_size);
+
 /* Milliseconds on a clock that never goes back; user is not used. */
 uint64_t wire_now(void *user);
 
