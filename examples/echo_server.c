@@ -2,9 +2,11 @@
 /*
  * An echo server: one thread, epoll, as many connections as the system gives.
  *
- *   echo_server [--port N] [--max-message BYTES] [--trace]
+ *   echo_server [--port N] [--max-message BYTES] [--ping-interval MS] [--pong-timeout MS]
+ *               [--idle-timeout MS] [--trace]
  *
- * Listens on 127.0.0.1 only; port 0 takes a free one. SIGTERM and SIGINT end it:
+ * Listens on 127.0.0.1 only; port 0 takes a free one. No pings and no idle timeout
+ * unless asked for. SIGTERM and SIGINT end it:
  * each connection gets a Close with 1001 and a few seconds to answer it.
  *
  * Memory. Pieces of messages are echoed as they arrive (TENON_CHUNKS), so that no
@@ -45,7 +47,7 @@
 #define SPARE_MAX 16
 
 /* Heads of the handshake may be so long; afterwards rx holds control frames only. */
-#define HEAD_SIZE 8192
+#define HEAD_SIZE 16384
 
 #define EVENTS_MAX 256
 #define ACCEPT_MAX 64      /* connections taken in one go, so that others have their turn */
@@ -440,39 +442,62 @@ static void clean_up(server *s)
     close(s->poll_fd);
 }
 
-/* A number up to max at the next argument: 0, or -1. */
-static int number(const char *text, unsigned long long max, unsigned long long *value)
+/* A number from 1 (a port: from 0) up to max: 0, or -1. */
+static int number(const char *text, int is_port, uint64_t max, uint64_t *value)
 {
     char *end;
+    unsigned long long n;
     if (text == NULL || *text < '0' || *text > '9')
         return -1;
     errno = 0;
-    *value = strtoull(text, &end, 10);
-    return *end != '\0' || errno != 0 || *value > max ? -1 : 0;
+    n = strtoull(text, &end, 10);
+    if (*end != '\0' || errno != 0 || n > max || (n == 0 && !is_port))
+        return -1;
+    *value = n;
+    return 0;
+}
+
+/* Reads the arguments into the config, and the port: 0, or -1. */
+static int configure(server *s, int argc, char **argv, uint64_t *port)
+{
+    tenon_config *config = &s->config;
+    uint64_t ms = 0;
+    int i, bad = 0;
+    for (i = 1; i < argc && !bad; i++) {
+        if (strcmp(argv[i], "--trace") == 0) {
+            s->is_traced = 1;
+        } else if (strcmp(argv[i], "--port") == 0) {
+            bad = number(argv[++i], 1, 65535, port);
+        } else if (strcmp(argv[i], "--max-message") == 0) {
+            bad = number(argv[++i], 0, INT64_MAX, &config->max_message);
+        } else if (strcmp(argv[i], "--ping-interval") == 0) {
+            bad = number(argv[++i], 0, TENON_OFF - 1, &ms);
+            config->ping_ms = (uint32_t)ms;
+        } else if (strcmp(argv[i], "--pong-timeout") == 0) {
+            bad = number(argv[++i], 0, TENON_OFF - 1, &ms);
+            config->pong_ms = (uint32_t)ms;
+        } else if (strcmp(argv[i], "--idle-timeout") == 0) {
+            bad = number(argv[++i], 0, TENON_OFF - 1, &ms);
+            config->idle_ms = (uint32_t)ms;
+        } else {
+            bad = -1;
+        }
+    }
+    return bad;
 }
 
 int main(int argc, char **argv)
 {
     static server s;
-    unsigned long long port = 9001, max_message = 16u << 20;
-    int i, bad = 0;
-    for (i = 1; i < argc && !bad; i++) {
-        if (strcmp(argv[i], "--trace") == 0)
-            s.is_traced = 1;
-        else if (strcmp(argv[i], "--port") == 0)
-            bad = number(argv[++i], 65535, &port);
-        else if (strcmp(argv[i], "--max-message") == 0)
-            bad = number(argv[++i], INT64_MAX, &max_message) != 0 || max_message == 0;
-        else
-            bad = 1;
-    }
-    if (bad) {
-        fprintf(stderr, "usage: echo_server [--port N] [--max-message BYTES] [--trace]\n");
-        return 2;
-    }
+    uint64_t port = 9001;
     tenon_config_server(&s.config, sizeof s.config);
     s.config.flags = TENON_CHUNKS;
-    s.config.max_message = max_message;
+    s.config.max_message = 16u << 20;
+    if (configure(&s, argc, argv, &port) != 0) {
+        fprintf(stderr, "usage: echo_server [--port N] [--max-message BYTES] [--ping-interval MS]\n"
+                        "                   [--pong-timeout MS] [--idle-timeout MS] [--trace]\n");
+        return 2;
+    }
     if (set_up(&s, (unsigned)port) != 0) {
         fprintf(stderr, "echo_server: %s\n", strerror(errno));
         return 1;
