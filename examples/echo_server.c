@@ -11,8 +11,8 @@
  *
  * Memory. Pieces of messages are echoed as they arrive (TENON_CHUNKS), so that no
  * message is ever assembled, however long it may be. The buffers for reading and
- * writing, a desk, are lent to a connection for its turn, and stay with it only
- * while octets lie in them: a connection that waits for its client takes less than
+ * writing, a desk (common/desk.h), are lent to a connection for its turn, and stay
+ * with it only while octets lie in them: a connection that waits for its client takes less than
  * a kilobyte, and a file descriptor.
  *
  * Backpressure. A client that does not read fills its socket, then its desk; then
@@ -34,17 +34,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/desk.h"
 #include "common/trace.h"
 #include "common/wire.h"
-
-/* One read. All that it can bring about fits into one tx: an echo is never longer
- * than what a client sent, for only the client's frames carry a key; but a piece
- * of a frame becomes a frame, with a header of its own. */
-#define READ_SIZE 32768
-#define TX_SIZE (READ_SIZE + TENON_FRAME_HEADER_MAX + TENON_TX_RESERVE)
-
-/* Desks kept for the next turn when nobody uses them. */
-#define SPARE_MAX 16
 
 /* Heads of the handshake may be so long; afterwards rx holds control frames only. */
 #define HEAD_SIZE 16384
@@ -54,12 +46,6 @@
 #define ACCEPT_AGAIN_MS 200
 #define SCAN_MS 20         /* no two looks at all deadlines are closer than this */
 #define STOP_MS 3000
-
-typedef struct desk {
-    struct desk *next;
-    unsigned char in[READ_SIZE];
-    unsigned char tx[TX_SIZE];
-} desk;
 
 typedef struct client {
     wire wire; /* first: the callbacks of wire.h expect it there */
@@ -79,8 +65,7 @@ typedef struct server {
     tenon_config config;
     client *clients;
     size_t count;
-    desk *spare;
-    size_t spare_count;
+    desk_pool desks;
     uint64_t accept_at; /* when to listen again, or TENON_NEVER while listening */
     uint64_t scan_at;   /* the earliest deadline of a client, perhaps earlier */
     uint64_t stop_at;   /* when to leave those that do not answer the Close */
@@ -114,48 +99,6 @@ static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
     }
 }
 
-/* -------------------------------------------------------------------- desks */
-
-static int take_desk(server *s, client *c)
-{
-    if (c->desk != NULL)
-        return 0;
-    c->desk = s->spare;
-    if (c->desk != NULL) {
-        s->spare = c->desk->next;
-        s->spare_count--;
-    } else {
-        c->desk = malloc(sizeof *c->desk);
-    }
-    return c->desk == NULL ? -1 : tenon_lend_tx(c->conn, c->desk->tx, sizeof c->desk->tx);
-}
-
-static void put_back(server *s, client *c)
-{
-    if (s->spare_count < SPARE_MAX) {
-        c->desk->next = s->spare;
-        s->spare = c->desk;
-        s->spare_count++;
-    } else {
-        free(c->desk);
-    }
-    c->desk = NULL;
-}
-
-/* Clears up behind a turn. A desk with output, or with input that waits, stays: the
- * library says so when it is asked to give back tx, or does not want to read. */
-static void leave_desk(server *s, client *c)
-{
-    uint32_t wants = tenon_wants(c->conn);
-    int has_input = (wants & (TENON_WANTS_READ | TENON_WANTS_NEXT)) != TENON_WANTS_READ;
-    if (!has_input && tenon_lend_tx(c->conn, NULL, 0) == TENON_OK)
-        put_back(s, c);
-    if (c->is_open && c->head != NULL && tenon_lend_rx(c->conn, c->rx, sizeof c->rx) == TENON_OK) {
-        free(c->head);
-        c->head = NULL;
-    }
-}
-
 /* ------------------------------------------------------------------ clients */
 
 static void drop_client(server *s, client *c)
@@ -163,8 +106,7 @@ static void drop_client(server *s, client *c)
     *c->link = c->next;
     if (c->next != NULL)
         c->next->link = c->link;
-    if (c->desk != NULL)
-        put_back(s, c);
+    desk_drop(&s->desks, &c->desk);
     close(c->wire.fd); /* which also takes it out of epoll */
     free(c->wire.trace);
     free(c->head);
@@ -193,12 +135,22 @@ static int watch(server *s, client *c)
     return 0;
 }
 
+/* Clears up behind a turn. */
+static void leave(server *s, client *c)
+{
+    desk_leave(&s->desks, c->conn, &c->desk);
+    if (c->is_open && c->head != NULL && tenon_lend_rx(c->conn, c->rx, sizeof c->rx) == TENON_OK) {
+        free(c->head);
+        c->head = NULL;
+    }
+}
+
 /* One turn of one client: all that the library does is in tenon_pump. */
 static void turn(server *s, client *c)
 {
     uint64_t deadline;
     tenon_io io;
-    if (take_desk(s, c) != 0) {
+    if (desk_take(&s->desks, c->conn, &c->desk) != 0) {
         drop_client(s, c); /* no memory: this one has to go, the others stay */
         return;
     }
@@ -207,7 +159,7 @@ static void turn(server *s, client *c)
         drop_client(s, c);
         return;
     }
-    leave_desk(s, c);
+    leave(s, c);
     deadline = tenon_deadline(c->conn);
     if (deadline < s->scan_at)
         s->scan_at = deadline;
@@ -337,7 +289,7 @@ static void begin_stop(server *s)
     s->accept_at = TENON_NEVER;
     for (; c != NULL; c = next) {
         next = c->next;
-        if (take_desk(s, c) == 0)
+        if (desk_take(&s->desks, c->conn, &c->desk) == 0)
             tenon_close(c->conn, TENON_CLOSE_GOING_AWAY, NULL, 0);
         turn(s, c);
     }
@@ -431,11 +383,7 @@ static void clean_up(server *s)
 {
     while (s->clients != NULL)
         drop_client(s, s->clients);
-    while (s->spare != NULL) {
-        desk *one = s->spare;
-        s->spare = one->next;
-        free(one);
-    }
+    desk_free(&s->desks);
     if (s->listen_fd >= 0)
         close(s->listen_fd);
     close(s->signal_fd);
