@@ -253,7 +253,8 @@ static int wants_next(const tenon_conn *conn)
 
 static int wants_tx(const tenon_conn *conn)
 {
-    return conn->queue.size == 0 && ((conn->bits & (BIT_REF | BIT_CLOSE_PENDING)) != 0 || conn->want_room > 0);
+    return conn->queue.size == 0 && ((conn->bits & (BIT_REF | BIT_CLOSE_PENDING)) != 0 || conn->want_room > 0 ||
+                                     tenon_timer_ping_waits(conn));
 }
 
 static int wants_shut(const tenon_conn *conn)

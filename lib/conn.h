@@ -215,6 +215,8 @@ TENON_INTERNAL void tenon_send_cut(tenon_conn *conn);
 /* timer.c */
 /* Acts on the earliest deadline that has passed: 1 if it did. */
 TENON_INTERNAL int tenon_timer_fire(tenon_conn *conn);
+/* Whether a Ping is due and there is no tx to put it into. */
+TENON_INTERNAL int tenon_timer_ping_waits(const tenon_conn *conn);
 /* Output is queued, or moved, or gone: the stall timer. */
 TENON_INTERNAL void tenon_timer_output(tenon_conn *conn);
 

@@ -36,8 +36,20 @@ static void consider_open(const tenon_conn *conn, timer *best)
     if (conn->bits & BIT_PONG_WAIT)
         consider(best, TIMER_PONG, conn->since, tenon_limit(config->pong_ms, 20000));
     consider(best, TIMER_IDLE, conn->life, off_by_default(config->idle_ms));
-    if ((conn->bits & BIT_PING_QUEUED) == 0 && conn->queue.size > 0)
+    if ((conn->bits & BIT_PING_QUEUED) == 0 && !tenon_timer_ping_waits(conn))
         consider(best, TIMER_PING, conn->due, off_by_default(config->ping_ms));
+}
+
+/* A deadline in the past that nothing but a tx can end would keep a loop from
+ * waiting; so then there is a want instead of a deadline. */
+int tenon_timer_ping_waits(const tenon_conn *conn)
+{
+    timer ping = {TENON_NEVER, TIMER_NONE};
+    if (conn->queue.size > 0 || conn->phase != TENON_PHASE_FRAMES || is_ending(conn) ||
+        (conn->bits & BIT_TICKED) == 0)
+        return 0;
+    consider(&ping, TIMER_PING, conn->due, off_by_default(conn->config->ping_ms));
+    return ping.which == TIMER_PING && ping.at <= conn->now;
 }
 
 /* The timer that is due first. None runs before the first tick, nor while the

@@ -467,6 +467,41 @@ static void test_ping_queued(void **state)
     bench_stop(&b);
 }
 
+/* A connection whose tx was taken back tells when a Ping is due; then it asks for a
+ * tx instead of telling a deadline that has passed. */
+static void test_ping_without_tx(void **state)
+{
+    unsigned char tx[TENON_TX_MIN];
+    bench b;
+    wire_frame frame;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.ping_ms = 10;
+    start_open(&b, 0);
+    assert_int_equal(tenon_lend_tx(b.conn, NULL, 0), TENON_OK);
+    assert_deadline(&b, 10);
+    tick(&b, 9);
+    assert_none(&b);
+    assert_int_equal(tenon_wants(b.conn), TENON_WANTS_READ);
+    tick(&b, 10);
+    assert_int_equal(tenon_wants(b.conn), TENON_WANTS_READ | TENON_WANTS_TX);
+    assert_none(&b);
+    assert_deadline(&b, TENON_NEVER);
+    tick(&b, 1000);
+    assert_int_equal(tenon_lend_tx(b.conn, tx, sizeof tx), TENON_OK);
+    assert_int_equal(tenon_wants(b.conn), TENON_WANTS_READ | TENON_WANTS_NEXT);
+    assert_none(&b);
+    flush_out(&b);
+    assert_true(wire_next(&b, &frame));
+    assert_int_equal(frame.first, 0x89);
+    assert_false(wire_next(&b, &frame));
+    assert_deadline(&b, 1010);
+    assert_int_equal(tenon_lend_tx(b.conn, NULL, 0), TENON_OK);
+    assert_int_equal(tenon_close(b.conn, TENON_CLOSE_NORMAL, NULL, 0), TENON_ERR_STATE);
+    assert_deadline(&b, 1010);
+    bench_stop(&b);
+}
+
 /* After an own Ping was sent, nothing for pong_ms: CLOSED, however many more Pings
  * went out meanwhile. An octet in time calls it off. */
 static void test_pong_timeout(void **state)
@@ -680,6 +715,7 @@ int main(void)
         cmocka_unit_test(test_rx_wanted),
         cmocka_unit_test(test_rtt),
         cmocka_unit_test(test_ping_queued),
+        cmocka_unit_test(test_ping_without_tx),
         cmocka_unit_test(test_pong_timeout),
         cmocka_unit_test(test_pong_default),
         cmocka_unit_test(test_stall),

@@ -511,7 +511,7 @@ TENON_API int tenon_state(const tenon_conn *conn);
 #define TENON_WANTS_READ 0x01u     /* tenon_recv (or tenon_eof) */
 #define TENON_WANTS_WRITE 0x02u    /* tenon_out has octets */
 #define TENON_WANTS_RX 0x04u       /* a larger rx: tenon_rx_needed */
-#define TENON_WANTS_TX 0x08u       /* a tx: there is something to send and no queue */
+#define TENON_WANTS_TX 0x08u       /* a tx: there is something to send, or a Ping is due, and no queue */
 #define TENON_WANTS_DECISION 0x10u /* tenon_accept or tenon_reject */
 #define TENON_WANTS_SHUT_WR 0x20u  /* all is sent: shut the sending side (END_STREAM), go on reading */
 #define TENON_WANTS_CLOSE 0x40u    /* CLOSED was delivered: close the transport */

@@ -89,13 +89,14 @@ def main(names):
 class Program:
     """A program under test. Its lines are read as they come, so that it never blocks."""
 
-    def __init__(self, path, *arguments):
+    def __init__(self, path, *arguments, typed=False):
         self.errors = tempfile.TemporaryFile()
         self.lines = queue.Queue()
         self.text = []
         self.name = pathlib.PurePath(path).name
-        self.process = subprocess.Popen([str(BUILD / path), *map(str, arguments)], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=self.errors)
+        self.process = subprocess.Popen([str(BUILD / path), *map(str, arguments)], stdout=subprocess.PIPE,
+                                        stdin=subprocess.PIPE if typed else subprocess.DEVNULL,
+                                        stderr=self.errors)
         self.reader = threading.Thread(target=self.drain, daemon=True)
         self.reader.start()
 
@@ -110,6 +111,17 @@ class Program:
             return self.lines.get(timeout=STEP_SECONDS)
         except queue.Empty:
             raise Failure("%s: expected a line of output, actual: none; %s" % (self.name, self.output())) from None
+
+    def until(self, pattern):
+        """Reads lines up to one that matches the whole pattern; that match."""
+        while True:
+            found = re.fullmatch(pattern, self.line())
+            if found:
+                return found
+
+    def type(self, text):
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
 
     def output(self):
         """All that it has printed."""
@@ -139,8 +151,10 @@ class Program:
 class Server(Program):
     """The echo server, on a port that the system chooses."""
 
-    def __init__(self, *arguments):
-        super().__init__("examples/echo_server", "--port", "0", *arguments)
+    path = "examples/echo_server"
+
+    def __init__(self, *arguments, port=0):
+        super().__init__(self.path, "--port", port, *arguments)
         try:
             line = self.line()
             found = re.fullmatch(r"listening on 127\.0\.0\.1:(\d+)", line)
@@ -158,9 +172,13 @@ class Server(Program):
         check(status == 0, "exit status 0 of the server after SIGTERM", (status, output))
 
 
+class ChatServer(Server):
+    path = "examples/chat_server"
+
+
 @contextlib.contextmanager
-def echo_server(*arguments):
-    server = Server(*arguments)
+def served(server):
+    """The server ends with the block, and in order if the block did."""
     try:
         yield server
         server.end()
@@ -170,10 +188,14 @@ def echo_server(*arguments):
         raise
 
 
+def echo_server(*arguments):
+    return served(Server(*arguments))
+
+
 @contextlib.contextmanager
-def program(path, *arguments):
+def program(path, *arguments, typed=False):
     """Any other program; what is left of it is killed."""
-    started = Program(path, *arguments)
+    started = Program(path, *arguments, typed=typed)
     try:
         yield started
     finally:
