@@ -633,6 +633,7 @@ static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
 static void start_watchers(server *s)
 {
     ev_prepare_init(&s->before, before_waiting);
+    ev_set_priority(&s->before, EV_MINPRI); /* behind the hub's turns, which bring news as well */
     ev_timer_init(&s->second, on_second, 1., 1.);
     ev_signal_init(&s->term, on_signal, SIGTERM);
     ev_signal_init(&s->interrupt, on_signal, SIGINT);

@@ -1,16 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# tenon on the wire, from a clean clone on a bare Debian.
+# tenon, live: from a clean clone on a bare Debian to a chat in the browser.
 #
-# usage: sh examples/demo.sh
+# usage: sh examples/demo.sh [SECONDS]
 #
-# Installs what is missing with apt-get, builds the examples into build/demo, and
-# lets the echo server and the echo client talk with each other and with the
-# websockets package of Python. Ends by itself, with 0 if all went well.
+# Installs what is missing with apt-get, builds the examples into build/demo, shows
+# an exchange octet by octet, lets two clients talk over a chat server, and leaves
+# that server running, with an address to open: until Ctrl-C at a terminal, else in
+# the background for SECONDS (600; 0 ends it at once). Exits with 0 if all went well.
 set -eu
 cd "$(dirname "$0")/.."
 build=build/demo
-python=/usr/bin/python3
+stay=${1:-600}
 scratch=
 server=
 
@@ -32,15 +33,18 @@ leave() {
 trap leave EXIT
 trap 'exit 1' HUP INT TERM
 
+case $stay in
+*[!0-9]* | '') fail "usage: sh examples/demo.sh [SECONDS]" ;;
+esac
+
 # ----------------------------------------------------------------- packages
 
 lacking() {
     command -v gcc >/dev/null 2>&1 || printf ' gcc libc6-dev'
     [ -e /usr/include/stdio.h ] || printf ' libc6-dev'
+    [ -e /usr/include/ev.h ] || printf ' libev-dev'
     command -v cmake >/dev/null 2>&1 || printf ' cmake'
     command -v make >/dev/null 2>&1 || printf ' make'
-    [ -x $python ] || printf ' python3'
-    $python -c 'import websockets' 2>/dev/null || printf ' python3-websockets'
 }
 
 install_lacking() {
@@ -63,14 +67,17 @@ install_lacking() {
 # ------------------------------------------------------------------ helpers
 
 # listen COMMAND...: starts a server, whose output is then at descriptor 3, and
-# waits for its first line, which ends with its port. It has a minute to live.
+# waits for its first line, which ends with its port.
 listen() {
     mkfifo "$scratch/said"
-    timeout 60 "$@" >"$scratch/said" &
+    "$@" >"$scratch/said" 2>"$scratch/errors" &
     server=$!
     exec 3<"$scratch/said"
     rm "$scratch/said"
-    read -r line <&3 || fail "the server did not start"
+    read -r line <&3 || {
+        cat "$scratch/errors" >&2
+        return 1
+    }
     port=${line##*:}
 }
 
@@ -90,42 +97,15 @@ end_server() {
     exec 3<&-
 }
 
-# ------------------------------------------------------------------ scripts
+# await FILE TEXT: until a line with the text is in the file, for ten seconds.
+await() {
+    timeout 10 tail -n +1 -f "$1" | grep -q -F -m 1 -e "$2" || fail "there was no '$2' in: $(cat "$1")"
+}
 
-python_client='
-import asyncio, sys, websockets
-
-async def main():
-    async with websockets.connect("ws://127.0.0.1:%s/" % sys.argv[1], max_size=None) as socket:
-        await socket.send("hello from Python")
-        print("  Python received %r" % await socket.recv())
-        await socket.send(["in ", "three ", "fragments"])
-        print("  Python received %r" % await socket.recv())
-        await socket.send(bytes(range(256)) * 150)
-        print("  Python received %d octets" % len(await socket.recv()))
-        await (await socket.ping(b"are you there"))
-        print("  Python received a pong")
-
-asyncio.run(asyncio.wait_for(main(), 20))
-'
-
-python_server='
-import asyncio, websockets
-
-async def main():
-    done = asyncio.Event()
-
-    async def echo(socket):
-        async for message in socket:
-            await socket.send(message)
-        done.set()
-
-    async with websockets.serve(echo, "127.0.0.1", 0) as server:
-        print("listening on 127.0.0.1:%d" % server.sockets[0].getsockname()[1], flush=True)
-        await done.wait()
-
-asyncio.run(main())
-'
+# join NAME: a chat client, what it is to say at descriptor 4, what it hears in a file.
+join() {
+    timeout 60 $build/examples/chat_client --name "$1" "ws://127.0.0.1:$port/chat" >"$scratch/$1"
+}
 
 # --------------------------------------------------------------------- demo
 
@@ -135,44 +115,56 @@ scratch=$(mktemp -d)
 say "Building into $build"
 { cmake -S . -B $build -DCMAKE_BUILD_TYPE=Release -DTENON_BUILD_TESTS=OFF && cmake --build $build -j 2; } \
     >"$scratch/log" 2>&1 || { cat "$scratch/log" && fail "it does not build"; }
-ls -l $build/libtenon.a $build/examples/echo_server $build/examples/echo_client | awk '{ print "  " $NF ", " $5 " octets" }'
-
-say "The echo server, and the echo client"
-listen $build/examples/echo_server --port 0 --trace
-for text in hello 'Grüße von tenon'; do
-    timeout 20 $build/examples/echo_client --send "$text" "ws://127.0.0.1:$port/" >"$scratch/said" ||
-        fail "the client ended with $?"
-    show_wire
-    sed 's/^/  the client says: /' "$scratch/said"
-    rm "$scratch/said"
+for program in libtenon.a examples/echo_server examples/chat_server examples/chat_client; do
+    printf '  %s, %s octets\n' "$program" "$(wc -c <$build/$program)"
 done
 
-say "The echo server, and a client in Python"
-timeout 30 $python -c "$python_client" "$port" >"$scratch/said" || fail "the client in Python ended with $?"
-show_wire
-cat "$scratch/said"
-rm "$scratch/said"
-
-say "The end of the server, by SIGTERM to process $server"
-end_server
-echo "  It has closed all connections and ended with 0."
-
-say "A server in Python, and the echo client"
-listen $python -c "$python_server"
-timeout 20 $build/examples/echo_client --trace --send 'hello from C' "ws://127.0.0.1:$port/" >"$scratch/said" ||
+say "On the wire: an echo server and its client"
+listen timeout 60 $build/examples/echo_server --port 0 --trace || fail "the server did not start"
+timeout 20 $build/examples/echo_client --send 'Grüße von tenon' "ws://127.0.0.1:$port/" >"$scratch/client" ||
     fail "the client ended with $?"
-sed 's/^/  /' "$scratch/said"
-rm "$scratch/said"
-wait "$server" || fail "the server in Python ended with $?"
-server=
-exec 3<&-
+show_wire
+sed 's/^/  the client says: /' "$scratch/client"
+end_server
 
-say "All went well. To go on by yourself"
+say "Two people in a chat"
+listen $build/examples/chat_server --port 9000 2>/dev/null || listen $build/examples/chat_server --port 0 ||
+    fail "the chat server did not start"
+mkfifo "$scratch/ann.types" "$scratch/bob.types"
+: >"$scratch/ann"
+: >"$scratch/bob"
+join ann <"$scratch/ann.types" &
+ann=$!
+join bob <"$scratch/bob.types" &
+bob=$!
+exec 4>"$scratch/ann.types" 5>"$scratch/bob.types"
+await "$scratch/ann" '* 2 people'
+echo 'Is anybody there?' >&4
+await "$scratch/bob" 'ann: Is'
+echo 'Yes, me: bob.' >&5
+await "$scratch/ann" 'bob: Yes'
+exec 4>&- 5>&-
+wait $ann || fail "ann ended with $?"
+wait $bob || fail "bob ended with $?"
+sed 's/^/  what ann sees:  /' "$scratch/ann"
+sed 's/^/  what bob sees:  /' "$scratch/bob"
+
+say "All went well, and the chat goes on"
 cat <<END
-  $build/examples/echo_server --port 9001
-
-then connect to ws://127.0.0.1:9001/ with any WebSocket client, this one for instance:
-
-  $build/examples/echo_client --send hello --trace ws://127.0.0.1:9001/
+  Open  http://127.0.0.1:$port/  in a browser, in two windows if you like.
+  Its metrics: http://127.0.0.1:$port/metrics
+  From a terminal: $build/examples/chat_client --name me ws://127.0.0.1:$port/chat
 
 END
+if [ -t 0 ] && [ -t 1 ]; then
+    echo "  Ctrl-C ends it."
+    trap 'echo; exit 0' INT
+    wait "$server" || fail "the server ended with $?"
+elif [ "$stay" -gt 0 ]; then
+    (sleep "$stay" && kill "$server") >/dev/null 2>&1 3<&- </dev/null &
+    echo "  It ends in $stay seconds, or with: kill $server"
+    server=
+else
+    end_server
+    echo "  It was asked to end, and has."
+fi

@@ -38,6 +38,7 @@ has() {
     python3) test -x /usr/bin/python3 ;;
     binutils) command -v nm && command -v objdump && command -v ar ;;
     nodejs) command -v node ;;
+    libev-dev) echo '#include <ev.h>' | gcc -E - ;;
     ca-certificates) test -s /etc/ssl/certs/ca-certificates.crt ;;
     *) command -v "$1" ;;
     esac >/dev/null 2>&1
@@ -49,7 +50,7 @@ runtime() {
 }
 
 # ca-certificates, npm: for the packages that the interoperability tests pin.
-wanted='gcc g++ make cmake binutils git pkg-config ca-certificates libcmocka-dev
+wanted='gcc g++ make cmake binutils git pkg-config ca-certificates libcmocka-dev libev-dev
     clang-19 libclang-rt-19-dev libfuzzer-19-dev gcc-arm-none-eabi libnewlib-arm-none-eabi
     python3 python3-websockets nodejs npm'
 
@@ -156,7 +157,7 @@ check() {
 step 'check: licence lines' check spdx.py
 step 'check: layers' check layers.py
 step 'check: length of functions' check functions.py lib/*.[ch]
-step 'check: length of functions in examples' check functions.py examples/*.c
+step 'check: length of functions in examples' check functions.py examples/*.c examples/*/*.[ch]
 step 'check: strict compilation' sh test/checks/strict.sh build/checks/strict
 step 'check: symbols' check symbols.py build/libtenon.a
 for cpu in m0 m4; do

@@ -22,7 +22,8 @@ fail() {
     echo "FAIL $1" | tee -a "$counted" >&2
 }
 
-for program in examples/echo_server examples/echo_client test/conformance_client; do
+for program in examples/echo_server examples/echo_client examples/chat_server examples/chat_client \
+    test/conformance_client; do
     [ -x "$build/$program" ] || fail "$program is not in $build: build it first"
 done
 /usr/bin/python3 -c 'import websockets' 2>/dev/null ||
@@ -56,7 +57,7 @@ if [ ! -s "$counted" ]; then
     install_ws || fail "npm could not install ws $(pinned)"
 fi
 if [ ! -s "$counted" ]; then
-    for script in wire_client wire_server python_client python_server fuzzing_server; do
+    for script in wire_client wire_server python_client python_server fuzzing_server chat; do
         run /usr/bin/python3 "$here/$script.py"
     done
     for script in ws_client ws_server; do
