@@ -2,19 +2,28 @@
 # SPDX-License-Identifier: MIT
 # Every test and check, from a clean clone on a bare Debian.
 #
-# usage: sh test/run.sh [--full]
+# usage: sh test/run.sh [--interop | --full]
 #
 # Installs what is missing with apt-get, builds into build/, runs all steps even
-# when one fails, and ends with a line of counts. --full: fuzzes for longer.
+# when one fails, and ends with a line of counts.
+#
+#   --interop  also the real world: browsers, proxies, peers, bad networks, crowds;
+#              installs what they need, and writes the tables of the README
+#   --full     all that, and fuzzes for longer
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
 fuzz_seconds=30
+real=
 case "${1:-}" in
 '') ;;
---full) fuzz_seconds=600 ;;
+--interop) real=1 ;;
+--full)
+    real=1
+    fuzz_seconds=600
+    ;;
 *)
-    echo "usage: sh test/run.sh [--full]" >&2
+    echo "usage: sh test/run.sh [--interop | --full]" >&2
     exit 2
     ;;
 esac
@@ -39,6 +48,18 @@ has() {
     binutils) command -v nm && command -v objdump && command -v ar ;;
     nodejs) command -v node ;;
     libev-dev) echo '#include <ev.h>' | gcc -E - ;;
+    nginx | haproxy | apache2) PATH=$PATH:/usr/sbin command -v "$1" ;;
+    golang-go) command -v go ;;
+    golang-github-gorilla-websocket-dev) test -d /usr/share/gocode/src/github.com/gorilla/websocket ;;
+    golang-nhooyr-websocket-dev) test -d /usr/share/gocode/src/nhooyr.io/websocket ;;
+    default-jdk-headless) command -v javac ;;
+    libboost-dev) test -e /usr/include/boost/beast.hpp ;;
+    libwebsocketpp-dev) test -d /usr/include/websocketpp ;;
+    libwebsockets-dev) test -e /usr/include/libwebsockets.h ;;
+    libwslay-dev) test -e /usr/include/wslay/wslay.h ;;
+    python3-autobahn) /usr/bin/python3 -c 'import autobahn.asyncio' ;;
+    iproute2) command -v ip && command -v tc ;;
+    fonts-dejavu-core) test -d /usr/share/fonts/truetype/dejavu ;;
     ca-certificates) test -s /etc/ssl/certs/ca-certificates.crt ;;
     *) command -v "$1" ;;
     esac >/dev/null 2>&1
@@ -53,6 +74,10 @@ runtime() {
 wanted='gcc g++ make cmake binutils git pkg-config ca-certificates libcmocka-dev libev-dev
     clang-19 libclang-rt-19-dev libfuzzer-19-dev gcc-arm-none-eabi libnewlib-arm-none-eabi
     python3 python3-websockets nodejs npm'
+[ -z "$real" ] || wanted="$wanted
+    chromium firefox-esr fonts-dejavu-core nginx haproxy apache2 caddy iproute2
+    libboost-dev libwebsocketpp-dev libwebsockets-dev libwslay-dev python3-autobahn
+    golang-go golang-github-gorilla-websocket-dev golang-nhooyr-websocket-dev default-jdk-headless"
 
 lacking() {
     for package in $wanted; do
@@ -147,6 +172,30 @@ cases release build
 step 'build: shared' build build/shared -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release \
     -DBUILD_SHARED_LIBS=ON -DTENON_BUILD_TESTS=OFF
 
+# area NAME SECONDS COMMAND...: runs a script that prints a line for each thing it
+# tries, "OK ..." or "FAIL ...", shows these lines and counts them.
+area() {
+    name=$1
+    log=$results/$(echo "$name" | tr -c 'a-z0-9\n' _).txt
+    since=$(date +%s)
+    limit=$2
+    shift 2
+    timeout "$limit" "$@" >"$log" 2>&1
+    status=$?
+    good=$(grep -c '^OK ' "$log")
+    bad=$(grep -c '^FAIL ' "$log")
+    [ $status -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
+    [ $((good + bad)) -gt 0 ] || bad=1
+    echo "      $name: $good good, $bad bad, status $status ($(($(date +%s) - since)) s)"
+    sed -n 's/^OK /pass  /p; s/^FAIL /FAIL  /p' "$log"
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    [ "$bad" -eq 0 ] && return
+    failures="$failures
+  $name"
+    [ $status -eq 0 ] || tail -n 30 "$log" | sed 's/^/      /'
+}
+
 # check SCRIPT ARGUMENT...
 check() {
     script=$1
@@ -170,6 +219,17 @@ step 'program: binding.py' /usr/bin/python3 test/programs/binding.py build/share
 step 'interoperability' timeout 300 sh test/interop/run.sh build/asan
 step "fuzz: $fuzz_seconds s" timeout $((fuzz_seconds * 2 + 180)) sh fuzz/run.sh $fuzz_seconds
 step 'programs of the README' timeout 120 sh test/readme.sh
+
+if [ -n "$real" ]; then
+    area 'relay' 200 sh test/relay/run.sh build
+    area 'peers' 400 sh test/peers/run.sh build
+    area 'proxies' 400 sh test/proxies/run.sh build
+    area 'networks' 400 sh test/network/run.sh build
+    area 'browsers' 400 sh test/browsers/run.sh build
+    area 'crowds' 400 sh test/crowd/run.sh build
+    step 'tables of the README' /usr/bin/python3 test/tables.py README.md build/peers/table.md \
+        build/network/profiles.md
+fi
 
 # Last, for it asks what ran.
 step 'check: traceability' check traceability.py --junit "$results/sanitizers.xml" \
