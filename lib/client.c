@@ -2,6 +2,8 @@
 #include "conn.h"
 
 #include "handshake_client.h"
+#include "negotiate.h"
+#include "tenon/deflate.h"
 
 /* More interim answers than anyone sends; beyond it they are a flood. */
 #define INTERIM_MAX 10
@@ -48,6 +50,7 @@ static int judge_response(tenon_conn *conn)
     tenon_head head;
     tenon_verdict verdict;
     char key[TENON_KEY_SIZE + 1];
+    uint32_t flags = conn->config->flags;
     memset(&head, 0, sizeof head);
     memset(&verdict, 0, sizeof verdict);
     verdict.size = (uint32_t)sizeof verdict;
@@ -60,10 +63,16 @@ static int judge_response(tenon_conn *conn)
     if (head.version < 0x0101)
         return give_up(conn, TENON_RULE_HTTP_VERSION, conn->offset - 1);
     tenon_key_make(conn->u.opening.nonce, key);
-    tenon_answer_check(head.status, &head.fields, conn->u.opening.request, key, conn->config->flags, &verdict);
+    if (conn->config->transform != NULL)
+        flags |= TENON_CHOICE_DEFLATE;
+    tenon_answer_check(head.status, &head.fields, conn->u.opening.request, key, flags, &verdict);
+    if (verdict.rule == TENON_RULE_NONE && conn->config->transform != NULL)
+        verdict.rule = conn->config->transform->judge(conn, &head.fields, &verdict.at);
     if (verdict.rule != TENON_RULE_NONE)
         return give_up(conn, verdict.rule, tenon_conn_head_offset(conn, verdict.at));
     tenon_conn_open(conn, verdict.subprotocol);
+    if (conn->config->transform != NULL)
+        conn->config->transform->opened(conn);
     return STEP_AGAIN;
 }
 
@@ -114,7 +123,7 @@ int tenon_connect(tenon_conn *conn, const tenon_request *request)
 {
     tenon_text text;
     uint8_t nonce[16];
-    char key[TENON_KEY_SIZE + 1];
+    char key[TENON_KEY_SIZE + 1], more[TENON_DEFLATE_TEXT] = "";
     int status;
     if (conn == NULL || request == NULL)
         return TENON_ERR_NULL;
@@ -130,7 +139,9 @@ int tenon_connect(tenon_conn *conn, const tenon_request *request)
         return TENON_ERR_RANDOM;
     tenon_key_make(nonce, key);
     text = tenon_queue_text(&conn->queue);
-    status = tenon_client_request(request, key, &text);
+    if (conn->config->transform != NULL)
+        conn->config->transform->offer(conn, more);
+    status = tenon_client_request(request, key, more, &text);
     if (status != TENON_OK)
         return status;
     tenon_queue_commit(&conn->queue, &text);

@@ -76,7 +76,7 @@ static size_t rx_used(const tenon_conn *conn)
     if (conn->held > 0)
         return TENON_RX_RESERVE + conn->held;
     if (in_frames(conn) && conn->u.frame.inside && (conn->u.frame.first & 0x08) != 0 &&
-        conn->u.frame.left < conn->u.frame.size)
+        conn->u.frame.at.payload.left < conn->u.frame.at.payload.size)
         return TENON_RX_RESERVE; /* a control frame in pieces */
     return reason;
 }
@@ -178,7 +178,9 @@ int tenon_grant(tenon_conn *conn, uint32_t rsv_first, uint32_t rsv_next, uint32_
         return TENON_ERR_ARG;
     if (conn->phase != TENON_PHASE_DECIDE && conn->phase != TENON_PHASE_OPENING)
         return TENON_ERR_STATE;
-    conn->rsv_first = (uint8_t)rsv_first;
+    if ((conn->deflate & DEFLATE_ON) != 0 && (rsv_first & TENON_RSV1) != 0)
+        return TENON_ERR_STATE; /* one owner for a bit (RFC 7692, 5) */
+    conn->rsv_first = (uint8_t)(rsv_first | (conn->deflate & DEFLATE_ON ? TENON_RSV1 : 0u));
     conn->rsv_next = (uint8_t)rsv_next;
     conn->bits &= ~BIT_OPAQUE;
     if (flags & TENON_OPAQUE)
@@ -224,6 +226,7 @@ static int is_over(const tenon_conn *conn)
 static int is_writable(const tenon_conn *conn)
 {
     return conn->want_room > 0 && tenon_state(conn) == TENON_OPEN &&
+           (conn->deflate & DEFLATE_WANTS_DEFLATE) == 0 &&
            (conn->bits & (BIT_REF | BIT_PONG_PENDING)) == 0 && tenon_queue_room(&conn->queue) >= conn->want_room;
 }
 
@@ -272,7 +275,10 @@ uint32_t tenon_wants(const tenon_conn *conn)
         return TENON_WANTS_CLOSE;
     wants |= wants_read(conn) ? TENON_WANTS_READ : 0u;
     wants |= conn->queue.pending > 0 ? TENON_WANTS_WRITE : 0u;
-    wants |= (conn->bits & BIT_WANTS_RX) != 0 ? TENON_WANTS_RX : 0u;
+    if (conn->bits & BIT_WANTS_RX)
+        wants |= conn->deflate & DEFLATE_WANTS_INFLATE ? TENON_WANTS_INFLATE : TENON_WANTS_RX;
+    if (conn->deflate & DEFLATE_ON)
+        wants |= conn->config->transform->wants(conn);
     wants |= wants_tx(conn) ? TENON_WANTS_TX : 0u;
     wants |= conn->phase == TENON_PHASE_DECIDE ? TENON_WANTS_DECISION : 0u;
     wants |= wants_shut(conn) ? TENON_WANTS_SHUT_WR : 0u;
@@ -525,7 +531,7 @@ static void fill(const tenon_conn *conn, tenon_event *event)
     event->rtt_ms = conn->event_rtt;
     if (event->type == TENON_EV_DATA) {
         event->offset = conn->event_u.offset;
-        event->frame_size = conn->u.frame.size;
+        event->frame_size = conn->u.frame.at.payload.size;
     }
     if (event->type == TENON_EV_CLOSE)
         event->code = event->received_code = conn->received_code;
@@ -577,7 +583,12 @@ static uint16_t close_code(uint16_t rule)
     case TENON_RULE_UTF8:
     case TENON_RULE_UTF8_END:
     case TENON_RULE_CLOSE_UTF8:
+    case TENON_RULE_DEFLATE:
+    case TENON_RULE_DEFLATE_END:
+    case TENON_RULE_DEFLATE_EMPTY:
         return TENON_CLOSE_DATA;
+    case TENON_RULE_CODEC:
+        return TENON_CLOSE_INTERNAL;
     case TENON_RULE_MESSAGE_SIZE:
         return TENON_CLOSE_TOO_BIG;
     case TENON_RULE_FRAGMENTS:

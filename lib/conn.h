@@ -61,6 +61,12 @@ enum {
 #define BIT_CLOSE_GONE 0x20000000u    /* the transport took our Close */
 #define BIT_STALL 0x10000000u         /* the stall timer runs */
 
+/* tenon_conn.deflate; the first two are TENON_DEFLATE_RESET_OUT and _IN */
+#define DEFLATE_ON 0x04u             /* agreed */
+#define DEFLATE_WANTS_INFLATE 0x08u  /* with BIT_WANTS_RX: what it stands for */
+#define DEFLATE_WANTS_DEFLATE 0x10u  /* a send was refused for want of the block */
+#define DEFLATE_REF 0x20u            /* the reference being framed is compressed */
+
 struct tenon_conn {
     const tenon_config *config;
     tenon_stats *stats;
@@ -87,9 +93,13 @@ struct tenon_conn {
         } opening;
         struct {
             tenon_message message;
-            uint64_t size; /* of the current frame */
-            uint64_t left; /* payload octets still to come */
-            uint8_t header[TENON_FRAME_HEADER_MAX];
+            union {
+                struct {
+                    uint64_t size; /* of the current frame */
+                    uint64_t left; /* payload octets still to come */
+                } payload;
+                uint8_t header[TENON_FRAME_HEADER_MAX]; /* of the next one, between frames */
+            } at;
             uint8_t have;   /* octets in header, or 0 between headers */
             uint8_t first;  /* first octet of the current frame */
             uint8_t masked;
@@ -127,6 +137,13 @@ struct tenon_conn {
     uint8_t rsv_next;
     uint8_t reason_size; /* of the peer's reason, kept in rx */
 
+    /* permessage-deflate: the lent blocks, and what was agreed */
+    struct tenon_inflater *inflater;
+    struct tenon_deflater *deflater;
+    uint8_t out_bits;
+    uint8_t in_bits;
+    uint8_t deflate; /* DEFLATE_ bits */
+
     /* how it ends */
     uint64_t fault; /* offset */
     uint16_t rule;
@@ -160,6 +177,33 @@ struct tenon_handshake {
     void (*timeout)(tenon_conn *conn);
     /* Fills *head from what rx holds. */
     void (*head)(const tenon_conn *conn, tenon_head *head);
+};
+
+/* permessage-deflate, reached through the config so that the linker can leave it out. */
+struct tenon_transform {
+    /* The value to offer into text, of TENON_DEFLATE_TEXT octets. */
+    void (*offer)(const tenon_conn *conn, char *text);
+    /* Agrees on the first acceptable offer; the value to answer, or "". */
+    void (*answer)(tenon_conn *conn, const tenon_fields *request, char *text);
+    void (*undo)(tenon_conn *conn);
+    /* Judges an answer, and agrees: TENON_RULE_NONE, or the rule and *at. */
+    uint16_t (*judge)(tenon_conn *conn, const tenon_fields *answer, const char **at);
+    /* The client's connection is open. */
+    void (*opened)(tenon_conn *conn);
+    /* Whether a data send with these flags is compressed. */
+    int (*chosen)(const tenon_conn *conn, size_t n, uint32_t flags);
+    /* Most octets of ring that a part of n takes. */
+    uint64_t (*bound)(const tenon_conn *conn, size_t n);
+    /* Puts a part of a message; there is room. */
+    int (*put)(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, int end);
+    /* Puts the next frame of the reference: 0 if it has to wait. */
+    int (*put_ref)(tenon_conn *conn);
+    /* Works on a frame of a compressed message: a STEP_ value. */
+    int (*step)(tenon_conn *conn, int drop);
+    /* What of its blocks is wanted or free. */
+    uint32_t (*wants)(const tenon_conn *conn);
+    /* A prepared message overtakes the compressor, whose window is not the peer's now. */
+    void (*overtaken)(tenon_conn *conn);
 };
 
 /* The limit in force: the default for 0, no limit for TENON_OFF. */
@@ -199,6 +243,24 @@ TENON_INTERNAL uint64_t tenon_conn_head_offset(const tenon_conn *conn, const cha
 /* recv.c: works on lent input in PHASE_FRAMES: a STEP_ value. */
 TENON_INTERNAL int tenon_recv_step(tenon_conn *conn);
 TENON_INTERNAL size_t tenon_recv_needed(const tenon_conn *conn);
+/* Its parts, which compress.c uses too. */
+/* Octets of rx behind the reserve, where messages are assembled. */
+TENON_INTERNAL size_t tenon_recv_room(const tenon_conn *conn);
+/* Whether messages are assembled. */
+TENON_INTERNAL int tenon_recv_whole(const tenon_conn *conn);
+/* The limit in force for a message. */
+TENON_INTERNAL uint64_t tenon_recv_limit(const tenon_conn *conn);
+/* Of the current frame: its key or NULL, where in it the next octet's key is, and how
+ * many of its octets are lent. */
+TENON_INTERNAL const uint8_t *tenon_recv_key(const tenon_conn *conn);
+TENON_INTERNAL size_t tenon_recv_phase(const tenon_conn *conn);
+TENON_INTERNAL size_t tenon_recv_lent(const tenon_conn *conn);
+/* The end of the current frame's payload was taken; 1 if the message ends with it. */
+TENON_INTERNAL int tenon_recv_frame_done(tenon_conn *conn);
+/* The message is over. */
+TENON_INTERNAL void tenon_recv_done(tenon_conn *conn);
+/* Tells n octets of the message, with the flags of their place. ends: the last ones. */
+TENON_INTERNAL int tenon_recv_tell(tenon_conn *conn, const uint8_t *data, size_t n, unsigned flags, int ends);
 
 /* send.c */
 /* Puts whatever waited for room: Pong, the next frame of a reference, Close. */
@@ -209,6 +271,11 @@ TENON_INTERNAL void tenon_send_pong(tenon_conn *conn, const uint8_t *payload, si
 TENON_INTERNAL int tenon_send_ping(tenon_conn *conn);
 /* A Close with this code (TENON_CLOSE_NONE: empty), reason already in its slot. */
 TENON_INTERNAL void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size);
+/* For compress.c: room for a frame of so much payload; the most that one frame should
+ * have; and frames, for which there is room, put. */
+TENON_INTERNAL int tenon_send_has_room(const tenon_conn *conn, size_t payload);
+TENON_INTERNAL size_t tenon_send_frame_max(const tenon_conn *conn);
+TENON_INTERNAL int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, int fin);
 /* The conversation ends: a reference of several frames goes no further. */
 TENON_INTERNAL void tenon_send_cut(tenon_conn *conn);
 

@@ -12,11 +12,12 @@
 #include "tenon/handshake.h"
 
 /*
- * Checks the whole of *request and writes the head. Errors, after which out holds
+ * Checks the whole of *request and writes the head. more: a further extension to
+ * offer, or "". Errors, after which out holds
  * nothing of use: URI; SUBPROTOCOL; EXTENSION; HEADER; TOO_BIG (out->used tells
  * the room needed).
  */
-TENON_INTERNAL int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_SIZE],
+TENON_INTERNAL int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_SIZE], const char *more,
                                         tenon_text *out);
 
 #endif

@@ -193,7 +193,7 @@ static int fitted(const tenon_text *out)
     return out->used <= out->room ? TENON_OK : TENON_ERR_TOO_BIG;
 }
 
-int tenon_server_accept(const tenon_fields *request, const tenon_answer *answer, tenon_text *out,
+int tenon_server_accept(const tenon_fields *request, const tenon_answer *answer, const char *more, tenon_text *out,
                         tenon_str *subprotocol)
 {
     char accept[TENON_ACCEPT_SIZE + 1];
@@ -211,8 +211,10 @@ int tenon_server_accept(const tenon_fields *request, const tenon_answer *answer,
     tenon_text_field(out, "Sec-WebSocket-Accept", tenon_string(accept, TENON_ACCEPT_SIZE));
     if (subprotocol->data != NULL)
         tenon_text_field(out, TENON_FIELD_PROTOCOL, *subprotocol);
-    if (answer != NULL && answer->extensions != NULL)
-        tenon_text_field(out, TENON_FIELD_EXTENSIONS, tenon_string(answer->extensions, answer->extensions_size));
+    if (answer != NULL)
+        tenon_extensions_put(out, tenon_string(answer->extensions, answer->extensions_size), more);
+    else
+        tenon_extensions_put(out, tenon_string(NULL, 0), more);
     if (answer != NULL)
         tenon_text_end(out, answer->headers, answer->header_count);
     else

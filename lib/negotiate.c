@@ -105,8 +105,10 @@ static int extension_offered(const tenon_fields *offer, tenon_str name)
 }
 
 /* 1 if each extension of *fields is in the grammar and named by *offer (NULL: any
- * is good). *last: the one that was looked at last; *count: how many. */
-static int extensions_good(const tenon_fields *fields, const tenon_fields *offer, tenon_str *last, size_t *count)
+ * is good), or by own (may be NULL). *last: the one that was looked at last; *count:
+ * how many. */
+static int extensions_good(const tenon_fields *fields, const tenon_fields *offer, const char *own, tenon_str *last,
+                           size_t *count)
 {
     tenon_extension extension;
     tenon_cursor cursor;
@@ -114,7 +116,8 @@ static int extensions_good(const tenon_fields *fields, const tenon_fields *offer
     memset(&cursor, 0, sizeof cursor);
     while ((status = tenon_extension_next(fields, &cursor, &extension)) == TENON_OK) {
         *last = extension.name;
-        if (offer != NULL && !extension_offered(offer, extension.name))
+        if (offer != NULL && !tenon_same(extension.name, tenon_string(own, 0)) &&
+            !extension_offered(offer, extension.name))
             return 0;
     }
     *last = extension.name;
@@ -130,11 +133,23 @@ static int extensions_sendable(const char *value, size_t size, const tenon_field
     tenon_fields fields = fields_of(&line);
     tenon_str text = tenon_string(value, size), last;
     size_t i, count, commas = 0;
-    if (!extensions_good(&fields, offer, &last, &count))
+    if (!extensions_good(&fields, offer, NULL, &last, &count))
         return 0;
     for (i = 0; i < text.size; i++)
         commas += text.data[i] == ',';
     return count == commas + 1;
+}
+
+void tenon_extensions_put(tenon_text *out, tenon_str own, const char *more)
+{
+    if (own.data == NULL && *more == '\0')
+        return;
+    tenon_text_string(out, TENON_FIELD_EXTENSIONS ": ");
+    tenon_text_put(out, own.data, own.size);
+    if (own.data != NULL && *more != '\0')
+        tenon_text_put(out, ", ", 2);
+    tenon_text_string(out, more);
+    tenon_text_put(out, "\r\n", 2);
 }
 
 /* ----------------------------------------------------------------- headers */
@@ -176,7 +191,7 @@ uint16_t tenon_offer_check(const tenon_fields *request, const char **at)
     *at = name.data;
     if (status != TENON_END)
         return TENON_RULE_SUBPROTOCOL;
-    if (extensions_good(request, NULL, &name, &count))
+    if (extensions_good(request, NULL, NULL, &name, &count))
         return TENON_RULE_NONE;
     *at = name.data;
     return TENON_RULE_EXTENSION;
@@ -243,7 +258,7 @@ uint16_t tenon_choice_check(const tenon_fields *answer, const tenon_request *req
         *at = chosen.data;
         return TENON_RULE_SUBPROTOCOL;
     }
-    if (!extensions_good(answer, &offer, &last, &count)) {
+    if (!extensions_good(answer, &offer, flags & TENON_CHOICE_DEFLATE ? "permessage-deflate" : NULL, &last, &count)) {
         *at = last.data;
         return TENON_RULE_EXTENSION;
     }

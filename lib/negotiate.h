@@ -8,14 +8,23 @@
 #define TENON_NEGOTIATE_H
 
 #include "base.h"
+#include "http1.h"
 #include "tenon/handshake.h"
 
 #define TENON_FIELD_PROTOCOL "Sec-WebSocket-Protocol"
 #define TENON_FIELD_EXTENSIONS "Sec-WebSocket-Extensions"
 
+/* Beside the flags of a config, for tenon_choice_check: permessage-deflate was offered
+ * as well, by the library. */
+#define TENON_CHOICE_DEFLATE 0x80000000u
+
 /* Whether headers of the program may go into a head: tokens, values without
  * controls, no name that the handshake owns. TENON_OK or TENON_ERR_HEADER. */
 TENON_INTERNAL int tenon_headers_check(const tenon_header *headers, size_t count);
+
+/* Writes the field of extensions: the program's own, data NULL for none, and one more,
+ * "" for none. */
+TENON_INTERNAL void tenon_extensions_put(tenon_text *out, tenon_str own, const char *more);
 
 /* Server: whether the offers of a request are in their grammar. TENON_RULE_NONE
  * and *at NULL, or the rule and where. */

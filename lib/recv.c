@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "conn.h"
 
-/* Octets of rx behind the reserve, where messages are assembled. */
-static size_t rx_room(const tenon_conn *conn)
+size_t tenon_recv_room(const tenon_conn *conn)
 {
     return conn->rx_size > TENON_RX_RESERVE ? conn->rx_size - TENON_RX_RESERVE : 0;
 }
@@ -12,12 +11,12 @@ static int is_control(uint8_t first)
     return (first & 0x08) != 0;
 }
 
-/* Whether messages are assembled; after an own Close they may be of no interest. */
-static int wants_whole(const tenon_conn *conn)
+int tenon_recv_whole(const tenon_conn *conn)
 {
     return (conn->config->flags & TENON_CHUNKS) == 0;
 }
 
+/* After an own Close messages may be of no interest. */
 static int is_dropped(const tenon_conn *conn)
 {
     return (conn->bits & BIT_CLOSE_ASKED) != 0 && (conn->config->flags & TENON_DROP_AFTER_CLOSE) != 0;
@@ -26,8 +25,7 @@ static int is_dropped(const tenon_conn *conn)
 /* Largest payload the protocol can express; sums stay far from wrapping below it. */
 #define PAYLOAD_MAX ((uint64_t)INT64_MAX)
 
-/* The limit in force for a message. */
-static uint64_t message_limit(const tenon_conn *conn)
+uint64_t tenon_recv_limit(const tenon_conn *conn)
 {
     const tenon_config *config = conn->config;
     uint64_t standard = 1u << 20;
@@ -35,9 +33,9 @@ static uint64_t message_limit(const tenon_conn *conn)
         return PAYLOAD_MAX;
     if (config->max_message > 0)
         return config->max_message;
-    if (!wants_whole(conn))
+    if (!tenon_recv_whole(conn))
         return PAYLOAD_MAX;
-    return conn->rx != NULL && rx_room(conn) < standard ? rx_room(conn) : standard;
+    return conn->rx != NULL && tenon_recv_room(conn) < standard ? tenon_recv_room(conn) : standard;
 }
 
 /* ------------------------------------------------------------- frame headers */
@@ -138,12 +136,22 @@ static uint64_t length_of(const uint8_t *data)
     return length;
 }
 
-/* The size limit, judged as soon as the length is there, before the key. */
+/* Whether a data frame belongs to a compressed message (RFC 7692, 6). */
+static int is_compressed(const tenon_conn *conn, uint8_t first)
+{
+    if ((first & 0x0f) == TENON_CONTINUATION)
+        first = conn->u.frame.message.first;
+    return (conn->deflate & DEFLATE_ON) != 0 && (first & 0x40) != 0;
+}
+
+/* The size limit, judged as soon as the length is there, before the key. That of a
+ * compressed message is judged while it is inflated. */
 static int judge_size(const tenon_conn *conn, const uint8_t *data, size_t n, uint16_t *rule, size_t *at)
 {
     size_t end = length_end(data, n);
     if (n < end || is_control(data[0]) ||
-        tenon_message_fits(&conn->u.frame.message, data[0], length_of(data), message_limit(conn)))
+        is_compressed(conn, data[0]) ||
+        tenon_message_fits(&conn->u.frame.message, data[0], length_of(data), tenon_recv_limit(conn)))
         return 1;
     *rule = TENON_RULE_MESSAGE_SIZE;
     *at = end - 1;
@@ -160,8 +168,8 @@ static int text_checked(const tenon_conn *conn, uint8_t first)
 static void begin_frame(tenon_conn *conn, const tenon_frame *frame)
 {
     conn->u.frame.first = frame->first;
-    conn->u.frame.size = frame->payload_size;
-    conn->u.frame.left = frame->payload_size;
+    conn->u.frame.at.payload.size = frame->payload_size;
+    conn->u.frame.at.payload.left = frame->payload_size;
     conn->u.frame.masked = frame->masked;
     memcpy(conn->u.frame.key, frame->key, 4);
     conn->u.frame.have = 0;
@@ -173,7 +181,8 @@ static void begin_frame(tenon_conn *conn, const tenon_frame *frame)
         memset(&conn->u.frame.reason, 0, sizeof conn->u.frame.reason);
         return;
     }
-    tenon_message_begin(&conn->u.frame.message, frame->first, frame->payload_size, text_checked(conn, frame->first));
+    tenon_message_begin(&conn->u.frame.message, frame->first,
+                        is_compressed(conn, frame->first) ? 0 : frame->payload_size, text_checked(conn, frame->first));
     if (frame->payload_size > 0)
         conn->controls = 0;
 }
@@ -205,7 +214,7 @@ static int header_in_place(tenon_conn *conn)
     if (status == TENON_OK)
         tenon_conn_consume(conn, size);
     if (status == TENON_WAIT) {
-        memcpy(conn->u.frame.header, conn->in, n);
+        memcpy(conn->u.frame.at.header, conn->in, n);
         conn->u.frame.have = (uint8_t)n;
         tenon_conn_consume(conn, n);
     }
@@ -217,23 +226,23 @@ static int header_octet(tenon_conn *conn)
 {
     size_t have = conn->u.frame.have;
     size_t size = 0;
-    conn->u.frame.header[have] = conn->in[0];
+    conn->u.frame.at.header[have] = conn->in[0];
     conn->u.frame.have = (uint8_t)(have + 1);
     tenon_conn_consume(conn, 1);
-    take_header(conn, conn->u.frame.header, have + 1, conn->offset - (have + 1), &size);
+    take_header(conn, conn->u.frame.at.header, have + 1, conn->offset - (have + 1), &size);
     return STEP_AGAIN;
 }
 
 /* ------------------------------------------------------------ control frames */
 
-static const uint8_t *frame_key(const tenon_conn *conn)
+const uint8_t *tenon_recv_key(const tenon_conn *conn)
 {
     return conn->u.frame.masked ? conn->u.frame.key : NULL;
 }
 
-static size_t frame_phase(const tenon_conn *conn)
+size_t tenon_recv_phase(const tenon_conn *conn)
 {
-    return (size_t)((conn->u.frame.size - conn->u.frame.left) & 3);
+    return (size_t)((conn->u.frame.at.payload.size - conn->u.frame.at.payload.left) & 3);
 }
 
 static int ping_arrived(tenon_conn *conn, const uint8_t *payload, size_t n)
@@ -273,7 +282,7 @@ static int pong_arrived(tenon_conn *conn, const uint8_t *payload, size_t n)
  * answer carries the same code (RFC 6455, 5.5.1). */
 static int close_arrived(tenon_conn *conn)
 {
-    size_t n = (size_t)conn->u.frame.size;
+    size_t n = (size_t)conn->u.frame.at.payload.size;
     uint16_t code = TENON_CLOSE_NONE;
     if (n >= 2) {
         code = (uint16_t)(conn->rx[0] << 8 | conn->rx[1]);
@@ -305,7 +314,7 @@ static int judge_close(tenon_conn *conn, size_t from, size_t to)
     good = tenon_utf8_check(&conn->u.frame.reason, conn->rx + skip, to - skip);
     if (good < to - skip)
         tenon_conn_fail(conn, TENON_RULE_CLOSE_UTF8, start + skip + good);
-    else if (conn->u.frame.left == 0 && conn->u.frame.reason.need > 0)
+    else if (conn->u.frame.at.payload.left == 0 && conn->u.frame.reason.need > 0)
         tenon_conn_fail(conn, TENON_RULE_CLOSE_UTF8, conn->offset - 1);
     else
         return 1;
@@ -315,29 +324,29 @@ static int judge_close(tenon_conn *conn, size_t from, size_t to)
 /* Gathers a control payload at the start of rx: 1 when it is whole. */
 static int gather(tenon_conn *conn)
 {
-    size_t have = (size_t)(conn->u.frame.size - conn->u.frame.left);
-    size_t n = conn->in_left < conn->u.frame.left ? conn->in_left : (size_t)conn->u.frame.left;
-    if (conn->u.frame.left > 0 && conn->rx == NULL) {
+    size_t have = (size_t)(conn->u.frame.at.payload.size - conn->u.frame.at.payload.left);
+    size_t n = conn->in_left < conn->u.frame.at.payload.left ? conn->in_left : (size_t)conn->u.frame.at.payload.left;
+    if (conn->u.frame.at.payload.left > 0 && conn->rx == NULL) {
         conn->bits |= BIT_WANTS_RX;
         return 0;
     }
     if (n > 0) {
         if (conn->u.frame.masked)
-            tenon_mask(conn->rx + have, conn->in, n, conn->u.frame.key, frame_phase(conn));
+            tenon_mask(conn->rx + have, conn->in, n, conn->u.frame.key, tenon_recv_phase(conn));
         else
             memcpy(conn->rx + have, conn->in, n);
     }
-    conn->u.frame.left -= n;
+    conn->u.frame.at.payload.left -= n;
     tenon_conn_consume(conn, n);
     if ((conn->u.frame.first & 0x0f) == TENON_OP_CLOSE && !judge_close(conn, have, have + n))
         return 0;
-    return conn->u.frame.left == 0;
+    return conn->u.frame.at.payload.left == 0;
 }
 
 /* Whether the payload can be used where it lies: whole, and writable if masked. */
 static int in_place(const tenon_conn *conn)
 {
-    if (conn->u.frame.left != conn->u.frame.size || conn->in_left < conn->u.frame.size)
+    if (conn->u.frame.at.payload.left != conn->u.frame.at.payload.size || conn->in_left < conn->u.frame.at.payload.size)
         return 0;
     return !conn->u.frame.masked || (conn->bits & BIT_CONST) == 0;
 }
@@ -345,7 +354,7 @@ static int in_place(const tenon_conn *conn)
 static int control_step(tenon_conn *conn)
 {
     uint8_t opcode = conn->u.frame.first & 0x0f;
-    size_t n = (size_t)conn->u.frame.size;
+    size_t n = (size_t)conn->u.frame.at.payload.size;
     uint8_t *payload = conn->rx;
     if (opcode != TENON_OP_CLOSE && in_place(conn)) {
         payload = conn->in;
@@ -366,7 +375,7 @@ static int control_step(tenon_conn *conn)
 
 /* --------------------------------------------------------------- data frames */
 
-static void message_done(tenon_conn *conn)
+void tenon_recv_done(tenon_conn *conn)
 {
     conn->u.frame.message.opcode = 0;
     conn->held = 0;
@@ -374,16 +383,13 @@ static void message_done(tenon_conn *conn)
         conn->stats->messages_in++;
 }
 
-/* The end of the current frame's payload was taken; 1 if the message ends with it. */
-static int frame_done(tenon_conn *conn)
+int tenon_recv_frame_done(tenon_conn *conn)
 {
     conn->u.frame.inside = 0;
     return (conn->u.frame.first & 0x80) != 0;
 }
 
-/* The octets at dst are good up to n of them; tells them to the program, with the
- * flags of their place. ends: the message ends here. */
-static int tell(tenon_conn *conn, const uint8_t *data, size_t n, unsigned flags, int ends)
+int tenon_recv_tell(tenon_conn *conn, const uint8_t *data, size_t n, unsigned flags, int ends)
 {
     tenon_message *message = &conn->u.frame.message;
     if (!message->told)
@@ -397,7 +403,7 @@ static int tell(tenon_conn *conn, const uint8_t *data, size_t n, unsigned flags,
     message->told = 1;
     message->delivered += n;
     if (ends)
-        message_done(conn);
+        tenon_recv_done(conn);
     return STEP_EVENT;
 }
 
@@ -406,14 +412,15 @@ static int tell(tenon_conn *conn, const uint8_t *data, size_t n, unsigned flags,
 static size_t take(tenon_conn *conn, uint8_t *dst, size_t n)
 {
     tenon_message *message = &conn->u.frame.message;
-    size_t good = tenon_message_take(message, dst, conn->in, n, frame_key(conn), frame_phase(conn));
-    conn->u.frame.left -= good;
+    size_t good = tenon_message_take(message, dst, conn->in, n, tenon_recv_key(conn), tenon_recv_phase(conn));
+    conn->u.frame.at.payload.left -= good;
     tenon_conn_consume(conn, good);
     if (good < n) {
         conn->bits |= BIT_BAD_TEXT;
         conn->rule = TENON_RULE_UTF8;
         conn->fault = conn->offset;
-    } else if (conn->u.frame.left == 0 && (conn->u.frame.first & 0x80) != 0 && !tenon_message_whole(message)) {
+    } else if (conn->u.frame.at.payload.left == 0 && (conn->u.frame.first & 0x80) != 0 &&
+               !tenon_message_whole(message)) {
         conn->bits |= BIT_BAD_TEXT;
         conn->rule = TENON_RULE_UTF8_END;
         conn->fault = conn->offset - 1;
@@ -421,9 +428,9 @@ static size_t take(tenon_conn *conn, uint8_t *dst, size_t n)
     return good;
 }
 
-static size_t lent_payload(const tenon_conn *conn)
+size_t tenon_recv_lent(const tenon_conn *conn)
 {
-    return conn->in_left < conn->u.frame.left ? conn->in_left : (size_t)conn->u.frame.left;
+    return conn->in_left < conn->u.frame.at.payload.left ? conn->in_left : (size_t)conn->u.frame.at.payload.left;
 }
 
 /* Whole messages: one in a single frame that lies whole in the lent octets is told
@@ -431,12 +438,12 @@ static size_t lent_payload(const tenon_conn *conn)
 static int whole_step(tenon_conn *conn)
 {
     tenon_message *message = &conn->u.frame.message;
-    size_t n = lent_payload(conn);
+    size_t n = tenon_recv_lent(conn);
     int lone = message->fragments == 1 && (conn->u.frame.first & 0x80) != 0 && in_place(conn);
     uint8_t *start = conn->in;
-    if (n == 0 && conn->u.frame.left > 0)
+    if (n == 0 && conn->u.frame.at.payload.left > 0)
         return STEP_IDLE;
-    if (!lone && message->size > rx_room(conn)) {
+    if (!lone && message->size > tenon_recv_room(conn)) {
         conn->bits |= BIT_WANTS_RX;
         return STEP_IDLE;
     }
@@ -447,10 +454,10 @@ static int whole_step(tenon_conn *conn)
         return STEP_AGAIN;
     if (!lone)
         conn->held += (uint32_t)n;
-    if (conn->u.frame.left > 0 || !frame_done(conn))
+    if (conn->u.frame.at.payload.left > 0 || !tenon_recv_frame_done(conn))
         return STEP_AGAIN;
     conn->bits |= lone ? BIT_IN_LENT : BIT_IN_RX;
-    return tell(conn, start, lone ? n : conn->held, (message->first & 0x70u) | TENON_FRAME_FIRST | TENON_FRAME_LAST, 1);
+    return tenon_recv_tell(conn, start, lone ? n : conn->held, (message->first & 0x70u) | TENON_FRAME_FIRST | TENON_FRAME_LAST, 1);
 }
 
 /* Where a piece goes, and how much of it: NULL when it needs rx and there is none. */
@@ -458,47 +465,49 @@ static uint8_t *piece_place(tenon_conn *conn, size_t *n)
 {
     if (!conn->u.frame.masked || (conn->bits & BIT_CONST) == 0 || *n == 0)
         return conn->in;
-    if (rx_room(conn) == 0) {
+    if (tenon_recv_room(conn) == 0) {
         conn->bits |= BIT_WANTS_RX;
         return NULL;
     }
-    if (*n > rx_room(conn))
-        *n = rx_room(conn);
+    if (*n > tenon_recv_room(conn))
+        *n = tenon_recv_room(conn);
     return conn->rx + TENON_RX_RESERVE;
 }
 
 /* Pieces: whatever is there, as it comes. drop: it is checked, and told to nobody. */
 static int piece_step(tenon_conn *conn, int drop)
 {
-    size_t n = lent_payload(conn);
+    size_t n = tenon_recv_lent(conn);
     unsigned flags = conn->u.frame.first & 0x70u;
     uint8_t *place;
     int ends = 0;
-    if (n == 0 && conn->u.frame.left > 0)
+    if (n == 0 && conn->u.frame.at.payload.left > 0)
         return STEP_IDLE;
     place = piece_place(conn, &n);
     if (place == NULL)
         return STEP_IDLE;
-    if (conn->u.frame.left == conn->u.frame.size)
+    if (conn->u.frame.at.payload.left == conn->u.frame.at.payload.size)
         flags |= TENON_FRAME_FIRST;
     conn->bits |= place == conn->in ? BIT_IN_LENT : BIT_IN_RX;
     n = take(conn, place, n);
-    if (conn->u.frame.left == 0 && (conn->bits & BIT_BAD_TEXT) == 0) {
+    if (conn->u.frame.at.payload.left == 0 && (conn->bits & BIT_BAD_TEXT) == 0) {
         flags |= TENON_FRAME_LAST;
-        ends = frame_done(conn);
+        ends = tenon_recv_frame_done(conn);
     }
     if (!drop && (n > 0 || ends))
-        return tell(conn, place, n, flags, ends);
+        return tenon_recv_tell(conn, place, n, flags, ends);
     conn->bits &= ~(BIT_IN_LENT | BIT_IN_RX);
     if (ends)
-        message_done(conn);
+        tenon_recv_done(conn);
     return STEP_AGAIN;
 }
 
 static int data_step(tenon_conn *conn)
 {
     int drop = is_dropped(conn);
-    if (wants_whole(conn) && !drop)
+    if (is_compressed(conn, conn->u.frame.first))
+        return conn->config->transform->step(conn, drop);
+    if (tenon_recv_whole(conn) && !drop)
         return whole_step(conn);
     conn->held = 0;
     return piece_step(conn, drop);
@@ -507,6 +516,7 @@ static int data_step(tenon_conn *conn)
 int tenon_recv_step(tenon_conn *conn)
 {
     conn->bits &= ~BIT_WANTS_RX;
+    conn->deflate &= (uint8_t)~DEFLATE_WANTS_INFLATE;
     if (conn->bits & BIT_BAD_TEXT) {
         conn->bits &= ~BIT_BAD_TEXT;
         tenon_conn_fail(conn, conn->rule, conn->fault);
@@ -519,14 +529,22 @@ int tenon_recv_step(tenon_conn *conn)
     return conn->u.frame.have == 0 ? header_in_place(conn) : header_octet(conn);
 }
 
+/* Nobody knows how long it will be: twice what there is, up to the limit. */
+static uint64_t inflated_need(const tenon_conn *conn)
+{
+    uint64_t limit = tenon_recv_limit(conn), twice = 2 * (uint64_t)tenon_recv_room(conn);
+    return twice < limit ? twice : limit;
+}
+
 size_t tenon_recv_needed(const tenon_conn *conn)
 {
     uint64_t need;
     if ((conn->bits & BIT_WANTS_RX) == 0)
         return 0;
-    if (conn->phase != TENON_PHASE_FRAMES || is_control(conn->u.frame.first) || !wants_whole(conn))
+    if (conn->phase != TENON_PHASE_FRAMES || is_control(conn->u.frame.first) || !tenon_recv_whole(conn))
         return TENON_RX_MIN;
-    need = conn->u.frame.message.size + TENON_RX_RESERVE;
+    need = (is_compressed(conn, conn->u.frame.first) ? inflated_need(conn) : conn->u.frame.message.size) +
+           TENON_RX_RESERVE;
     if (need > UINT32_MAX)
         return SIZE_MAX; /* more than a connection can use; the message will wait for ever */
     return need < TENON_RX_MIN ? TENON_RX_MIN : (size_t)need;

@@ -34,6 +34,16 @@ static int has_room(const tenon_conn *conn, size_t n)
     return tenon_queue_room(&conn->queue) >= n;
 }
 
+int tenon_send_has_room(const tenon_conn *conn, size_t payload)
+{
+    return has_room(conn, header_size(conn, payload) + payload);
+}
+
+static const struct tenon_transform *transform(const tenon_conn *conn)
+{
+    return conn->deflate & DEFLATE_ON ? conn->config->transform : NULL;
+}
+
 static void count_frame(tenon_conn *conn, uint8_t first)
 {
     tenon_stats *stats = conn->stats;
@@ -49,6 +59,8 @@ static void count_frame(tenon_conn *conn, uint8_t first)
 /* The reference being framed goes no further. */
 static void drop_ref(tenon_conn *conn)
 {
+    if (conn->deflate & DEFLATE_REF)
+        transform(conn)->overtaken(conn);
     conn->ref_left = 0;
     conn->bits &= ~BIT_REF_FIRST;
 }
@@ -133,14 +145,18 @@ static void put_close(tenon_conn *conn)
     conn->since = conn->now;
 }
 
-/* The longest payload of the reference's next frame. A client's goes through the
- * ring, of which one frame may take half, so that its size never depends on how
- * fast the transport drains. */
-static size_t ref_frame_size(const tenon_conn *conn)
+/* What goes through the ring may take half of it with one frame, so that its size
+ * never depends on how fast the transport drains. */
+size_t tenon_send_frame_max(const tenon_conn *conn)
 {
     size_t max = tenon_limit(conn->config->max_frame_out, 65536);
-    if (is_client(conn) && max > conn->queue.size / 2)
-        max = conn->queue.size / 2;
+    return max > conn->queue.size / 2 ? conn->queue.size / 2 : max;
+}
+
+/* The longest payload of the reference's next frame. A client's goes through the ring. */
+static size_t ref_frame_size(const tenon_conn *conn)
+{
+    size_t max = is_client(conn) ? tenon_send_frame_max(conn) : tenon_limit(conn->config->max_frame_out, 65536);
     return conn->ref_left < max ? conn->ref_left : max;
 }
 
@@ -182,6 +198,8 @@ static int ref_step(tenon_conn *conn)
     size_t n = ref_frame_size(conn);
     int begins = (conn->bits & BIT_REF_FIRST) != 0;
     uint8_t first = begins ? conn->ref_opcode : TENON_CONTINUATION;
+    if (conn->deflate & DEFLATE_REF)
+        return transform(conn)->put_ref(conn);
     if (conn->ref_left == 0 && !begins)
         return finish_ref(conn);
     if (n == conn->ref_left)
@@ -253,7 +271,8 @@ void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size)
  * goes out; only a message of several frames is broken off. */
 void tenon_send_cut(tenon_conn *conn)
 {
-    if ((conn->bits & BIT_REF_FIRST) == 0 || conn->queue.size == 0 || conn->ref_left > ref_frame_size(conn))
+    if ((conn->bits & BIT_REF_FIRST) == 0 || (conn->deflate & DEFLATE_REF) != 0 || conn->queue.size == 0 ||
+        conn->ref_left > ref_frame_size(conn))
         drop_ref(conn);
 }
 
@@ -277,6 +296,8 @@ static int check_data(const tenon_conn *conn, int opcode, const void *data, size
     if (conn == NULL || (data == NULL && n > 0))
         return TENON_ERR_NULL;
     granted = begins ? conn->rsv_first : conn->rsv_next;
+    if (transform(conn) != NULL)
+        granted &= ~(uint32_t)TENON_RSV1; /* the library's own */
     if ((opcode != TENON_TEXT && opcode != TENON_BINARY) || (rsv_of(flags) & ~granted) != 0)
         return TENON_ERR_ARG;
     return may_send(conn) ? TENON_OK : TENON_ERR_STATE;
@@ -319,6 +340,42 @@ static int put_data(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t
     return put_frame(conn, (uint8_t)(first | (fin ? 0x80 : 0)), data, n);
 }
 
+int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, int fin)
+{
+    return put_data(conn, first, data, n, tenon_limit(conn->config->max_frame_out, 65536), fin);
+}
+
+/* Whether a data send is compressed. */
+static int is_compressed(const tenon_conn *conn, size_t n, uint32_t flags)
+{
+    return transform(conn) != NULL && transform(conn)->chosen(conn, n, flags);
+}
+
+/* Refuses for want of the block to compress with. */
+static int check_block(tenon_conn *conn)
+{
+    if (conn->deflater != NULL)
+        return TENON_OK;
+    conn->deflate |= DEFLATE_WANTS_DEFLATE;
+    conn->want_room = 1;
+    return TENON_ERR_AGAIN;
+}
+
+/* A part of a message, judged and put: all of it or nothing. opcode: with RSV bits,
+ * of which RSV1 says that the message is compressed; 0 for a part that goes on. */
+static int put_part(tenon_conn *conn, unsigned opcode, const void *data, size_t n, int compress, int fin)
+{
+    size_t max = tenon_limit(conn->config->max_frame_out, 65536);
+    int status = compress ? check_block(conn) : TENON_OK;
+    if (status == TENON_OK)
+        status = check_room(conn, compress ? transform(conn)->bound(conn, n) : framed_size(conn, n, max));
+    if (status != TENON_OK)
+        return status;
+    if (compress)
+        return transform(conn)->put(conn, (uint8_t)opcode, data, n, fin);
+    return put_data(conn, (uint8_t)opcode, data, n, max, fin);
+}
+
 /* Whether this send is to be checked to be UTF-8. */
 static int text_checked(const tenon_conn *conn, int opcode, uint32_t flags)
 {
@@ -346,21 +403,17 @@ static int check_whole(const tenon_conn *conn, int opcode, const void *data, siz
 
 int tenon_send(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags)
 {
-    size_t max;
-    int status = check_whole(conn, opcode, data, n, flags);
+    int compress, status = check_whole(conn, opcode, data, n, flags);
     if (status != TENON_OK)
         return status;
-    max = tenon_limit(conn->config->max_frame_out, 65536);
-    status = check_room(conn, framed_size(conn, n, max));
-    if (status != TENON_OK)
-        return status;
-    return put_data(conn, (uint8_t)((unsigned)opcode | rsv_of(flags)), data, n, max, 1);
+    compress = is_compressed(conn, n, flags);
+    return put_part(conn, (unsigned)opcode | rsv_of(flags) | (compress ? TENON_RSV1 : 0u), data, n, compress, 1);
 }
 
 int tenon_send_part(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags)
 {
-    int begins, status, last = (flags & TENON_LAST) != 0;
-    size_t max;
+    int begins, status, compress, last = (flags & TENON_LAST) != 0;
+    unsigned first;
     tenon_utf8 utf8;
     if (conn == NULL)
         return TENON_ERR_NULL;
@@ -374,22 +427,24 @@ int tenon_send_part(tenon_conn *conn, int opcode, const void *data, size_t n, ui
     if (text_checked(conn, opcode, flags | (conn->out_opcode & 0x70u)) &&
         (tenon_utf8_check(&utf8, data, n) != n || (last && utf8.need > 0)))
         return TENON_ERR_UTF8;
-    max = tenon_limit(conn->config->max_frame_out, 65536);
-    status = check_room(conn, framed_size(conn, n, max));
+    compress = begins ? is_compressed(conn, SIZE_MAX, flags)
+                      : transform(conn) != NULL && (conn->out_opcode & TENON_RSV1) != 0;
+    first = (begins ? (unsigned)opcode | (compress ? TENON_RSV1 : 0u) : 0u) | rsv_of(flags);
+    status = put_part(conn, first, data, n, compress, last);
     if (status != TENON_OK)
         return status;
     if (begins)
-        conn->out_opcode = (uint8_t)((unsigned)opcode | rsv_of(flags));
-    if (last)
-        conn->out_opcode = 0;
+        conn->out_opcode = (uint8_t)first;
     conn->out_utf8 = utf8;
-    if (last)
+    if (last || tenon_state(conn) != TENON_OPEN) {
+        conn->out_opcode = 0;
         memset(&conn->out_utf8, 0, sizeof conn->out_utf8);
-    return put_data(conn, (uint8_t)((begins ? (unsigned)opcode : 0u) | rsv_of(flags)), data, n, max, last);
+    }
+    return TENON_OK;
 }
 
 /* Takes on a reference that has been checked. */
-static int begin_ref(tenon_conn *conn, uint8_t opcode_and_rsv, const void *data, size_t n, void *cookie)
+static int begin_ref(tenon_conn *conn, unsigned opcode, const void *data, size_t n, int compress, void *cookie)
 {
     if (conn->bits & (BIT_REF | BIT_PONG_PENDING)) {
         conn->want_room = 1;
@@ -398,7 +453,9 @@ static int begin_ref(tenon_conn *conn, uint8_t opcode_and_rsv, const void *data,
     conn->ref_data = data;
     conn->ref_left = n;
     conn->ref_cookie = cookie;
-    conn->ref_opcode = opcode_and_rsv;
+    conn->ref_opcode = (uint8_t)(compress ? opcode | TENON_RSV1 : opcode);
+    if (compress)
+        conn->deflate |= DEFLATE_REF;
     conn->bits |= BIT_REF | BIT_REF_FIRST;
     tenon_send_waiting(conn);
     if ((conn->bits & BIT_FAILED) == 0)
@@ -409,10 +466,15 @@ static int begin_ref(tenon_conn *conn, uint8_t opcode_and_rsv, const void *data,
 
 int tenon_send_ref(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags, void *cookie)
 {
-    int status = check_whole(conn, opcode, data, n, flags);
+    int compress, status = check_whole(conn, opcode, data, n, flags);
     if (status != TENON_OK)
         return status;
-    return begin_ref(conn, (uint8_t)((unsigned)opcode | rsv_of(flags)), data, n, cookie);
+    compress = is_compressed(conn, n, flags);
+    if (compress)
+        status = check_block(conn);
+    if (status != TENON_OK)
+        return status;
+    return begin_ref(conn, (unsigned)opcode | rsv_of(flags), data, n, compress, cookie);
 }
 
 int tenon_prepare(tenon_prepared *prepared, size_t size, int opcode, const void *data, size_t n, uint32_t flags)
@@ -433,13 +495,30 @@ int tenon_prepare(tenon_prepared *prepared, size_t size, int opcode, const void 
     return TENON_OK;
 }
 
+/* The variant that was compressed beforehand. It enters the peer's window and not
+ * that of the connection's own compressor, which therefore starts afresh. */
+static int send_deflated(tenon_conn *conn, const tenon_prepared *prepared, uint32_t flags, void *cookie)
+{
+    unsigned opcode = prepared->opcode | (unsigned)TENON_RSV1 | rsv_of(flags);
+    int status = check_whole(conn, prepared->opcode, prepared->data, prepared->data_size, flags | TENON_TRUSTED);
+    if (status == TENON_OK && (flags & TENON_COPY) != 0)
+        status = put_part(conn, opcode, prepared->deflated, prepared->deflated_size, 0, 1);
+    else if (status == TENON_OK)
+        status = begin_ref(conn, opcode, prepared->deflated, prepared->deflated_size, 0, cookie);
+    if (status == TENON_OK)
+        transform(conn)->overtaken(conn);
+    return status;
+}
+
 int tenon_send_prepared(tenon_conn *conn, const tenon_prepared *prepared, uint32_t flags, void *cookie)
 {
     if (conn == NULL || prepared == NULL)
         return TENON_ERR_NULL;
     if (prepared->size < sizeof *prepared)
         return TENON_ERR_SIZE;
-    flags |= TENON_TRUSTED;
+    if (transform(conn) != NULL && prepared->deflated != NULL && prepared->window_bits <= conn->out_bits)
+        return send_deflated(conn, prepared, flags, cookie);
+    flags |= TENON_TRUSTED | TENON_UNCOMPRESSED;
     if (flags & TENON_COPY)
         return tenon_send(conn, prepared->opcode, prepared->data, prepared->data_size, flags);
     return tenon_send_ref(conn, prepared->opcode, prepared->data, prepared->data_size, flags, cookie);

@@ -2,6 +2,7 @@
 #include "conn.h"
 
 #include "handshake_server.h"
+#include "tenon/deflate.h"
 
 static void commit(tenon_conn *conn, const tenon_text *text)
 {
@@ -89,6 +90,7 @@ int tenon_accept(tenon_conn *conn, const tenon_answer *answer)
     tenon_head head;
     tenon_text text;
     tenon_str subprotocol = {NULL, 0};
+    char more[TENON_DEFLATE_TEXT] = "";
     int status;
     if (conn == NULL)
         return TENON_ERR_NULL;
@@ -101,9 +103,14 @@ int tenon_accept(tenon_conn *conn, const tenon_answer *answer)
     memset(&head, 0, sizeof head);
     server_head(conn, &head);
     text = tenon_queue_text(&conn->queue);
-    status = tenon_server_accept(&head.fields, answer, &text, &subprotocol);
-    if (status != TENON_OK)
+    if (conn->config->transform != NULL)
+        conn->config->transform->answer(conn, &head.fields, more);
+    status = tenon_server_accept(&head.fields, answer, more, &text, &subprotocol);
+    if (status != TENON_OK) {
+        if (*more != '\0')
+            conn->config->transform->undo(conn);
         return status;
+    }
     commit(conn, &text);
     tenon_conn_open(conn, subprotocol);
     return TENON_OK;

@@ -36,7 +36,7 @@ static int write_head(const tenon_request *request, char *out, size_t room)
     int status;
     text.out = out;
     text.room = room - 1;
-    status = tenon_client_request(request, SAMPLE_KEY, &text);
+    status = tenon_client_request(request, SAMPLE_KEY, "", &text);
     out[status == TENON_OK ? text.used : 0] = '\0';
     return status;
 }
@@ -202,7 +202,7 @@ static void test_request_errors(void **state)
         request.header_count = list[i].name != NULL;
         text.out = out;
         text.room = sizeof out;
-        assert_int_equal(tenon_client_request(&request, SAMPLE_KEY, &text), list[i].status);
+        assert_int_equal(tenon_client_request(&request, SAMPLE_KEY, "", &text), list[i].status);
         assert_int_equal(text.used, 0);
     }
 }
@@ -221,7 +221,7 @@ static void test_request_room(void **state)
         assert_non_null(exact);
         text.out = exact;
         text.room = room;
-        assert_int_equal(tenon_client_request(&request, SAMPLE_KEY, &text), room < n ? TENON_ERR_TOO_BIG : TENON_OK);
+        assert_int_equal(tenon_client_request(&request, SAMPLE_KEY, "", &text), room < n ? TENON_ERR_TOO_BIG : TENON_OK);
         assert_int_equal(text.used, n);
         if (room >= n)
             assert_memory_equal(exact, out, n);
@@ -496,7 +496,7 @@ static void test_answer_of_server(void **state)
     answer.extensions = "bar";
     text.out = out;
     text.room = sizeof out;
-    assert_int_equal(tenon_server_accept(&fields, &answer, &text, &chosen), TENON_OK);
+    assert_int_equal(tenon_server_accept(&fields, &answer, "", &text, &chosen), TENON_OK);
     request.subprotocols = offered;
     request.subprotocol_count = 2;
     request.extensions = "foo; x, bar";

@@ -203,7 +203,12 @@ enum {
     TENON_RULE_MESSAGE_SIZE = 16,     /* max_message */
     TENON_RULE_FRAGMENTS = 17,        /* max_fragments */
     TENON_RULE_CONTROL_FLOOD = 18,    /* max_control */
-    /* 20 to 39: permessage-deflate, RFC 7692 */
+    /* permessage-deflate: RFC 7692 */
+    TENON_RULE_DEFLATE = 20,          /* a compressed message that is not DEFLATE */
+    TENON_RULE_DEFLATE_END = 21,      /* a compressed message that ends inside a block */
+    TENON_RULE_DEFLATE_EMPTY = 22,    /* a compressed message without any octet */
+    TENON_RULE_DEFLATE_AGREED = 23,   /* an agreement outside the grammar or the offer */
+    TENON_RULE_CODEC = 24,            /* the codec failed to compress */
     /* HTTP heads: RFC 9112 */
     TENON_RULE_START_LINE = 40,       /* request or status line outside the grammar */
     TENON_RULE_LINE_END = 41,         /* a bare CR or LF */
@@ -355,6 +360,8 @@ enum {
 #define TENON_PLAIN 0x0400u       /* REQUEST */
 #define TENON_TRUSTED 0x1000u     /* send: the text is known to be UTF-8 */
 #define TENON_COPY 0x2000u        /* send_prepared, reject: copy, so that no RELEASED comes */
+#define TENON_COMPRESS 0x4000u    /* send: compressed if that was agreed, however short it is */
+#define TENON_UNCOMPRESSED 0x8000u/* send: as it is, whatever was agreed */
 
 typedef struct tenon_event {
     uint16_t type;  /* TENON_EV_ */
@@ -516,6 +523,10 @@ TENON_API int tenon_state(const tenon_conn *conn);
 #define TENON_WANTS_SHUT_WR 0x20u  /* all is sent: shut the sending side (END_STREAM), go on reading */
 #define TENON_WANTS_CLOSE 0x40u    /* CLOSED was delivered: close the transport */
 #define TENON_WANTS_NEXT 0x80u     /* tenon_next has something to do now, or a kept event comes again */
+#define TENON_WANTS_DEFLATE 0x100u /* a block to compress: tenon_lend_deflate (deflate.h) */
+#define TENON_WANTS_INFLATE 0x200u /* a block to inflate: tenon_lend_inflate */
+#define TENON_FREE_DEFLATE 0x400u  /* no want: the block to compress may be taken back now */
+#define TENON_FREE_INFLATE 0x800u  /* no want: the block to inflate may be taken back now */
 TENON_API uint32_t tenon_wants(const tenon_conn *conn);
 
 /* ------------------------------------------------------------------- input */
@@ -596,6 +607,8 @@ TENON_API uint64_t tenon_queued(const tenon_conn *conn);
 /*
  * Sends. Each is accepted whole or refused. opcode: TENON_TEXT or TENON_BINARY.
  * Text is checked to be UTF-8 unless TENON_TRUSTED. RSV bits need tenon_grant.
+ * Where permessage-deflate was agreed (deflate.h), messages are compressed, unless
+ * they are short or flags say otherwise; room is judged on what they can become.
  *
  * Errors common to them: NULL; ARG; STATE (not OPEN, or a streamed message is
  * unfinished where a new one cannot begin); AGAIN (no room now, or a reference is

@@ -13,8 +13,8 @@ LAYERS = {
     0: "base text",
     1: "sha1 base64 cpu mask mask_x86 mask_arm utf8 utf8_x86 utf8_arm",
     2: "key frame http1 field uri",
-    3: "negotiate handshake_server handshake_client connect message queue deflate",
-    4: "conn send recv timer server client backoff",
+    3: "negotiate handshake_server handshake_client connect message queue deflate agree",
+    4: "conn send recv timer server client backoff compress prepare",
     5: "run",
 }
 LAYER = {stem: layer for layer, stems in LAYERS.items() for stem in stems.split()}

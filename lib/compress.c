@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT */
+/* permessage-deflate on a connection: blocks that are lent, messages in, messages out. */
+#include "conn.h"
+
+#include "agree.h"
+#include "deflate.h"
+
+static const tenon_deflate *settings(const tenon_conn *conn)
+{
+    return conn->config->transform_config;
+}
+
+/* ------------------------------------------------------------------ messages in */
+
+/* The next octets of the frame go onto the stage, unmasked; how many. */
+static size_t stage(tenon_conn *conn)
+{
+    size_t n = tenon_recv_lent(conn);
+    uint8_t *to = tenon_inflater_stage(conn->inflater, &n);
+    const uint8_t *key = tenon_recv_key(conn);
+    if (n == 0)
+        return 0;
+    if (key != NULL)
+        tenon_mask(to, conn->in, n, key, tenon_recv_phase(conn));
+    else
+        memcpy(to, conn->in, n);
+    conn->u.frame.at.payload.left -= n;
+    tenon_conn_consume(conn, n);
+    tenon_inflater_staged(conn->inflater, n);
+    return n;
+}
+
+/* Octets inflated so far in this step, or of the whole message, lie here. */
+static uint8_t *place(const tenon_conn *conn)
+{
+    return conn->rx + TENON_RX_RESERVE;
+}
+
+/* Besides the STEP_ values: go on in the same step. */
+enum { STEP_ON = 3 };
+
+static int fail(tenon_conn *conn, uint16_t rule)
+{
+    tenon_conn_fail(conn, rule, conn->offset);
+    return STEP_AGAIN;
+}
+
+/* Told first is what was good, then the connection fails. */
+static void bad_text(tenon_conn *conn, uint16_t rule, uint64_t offset)
+{
+    conn->bits |= BIT_BAD_TEXT;
+    conn->rule = rule;
+    conn->fault = offset;
+}
+
+/* Tells what was inflated: pieces as they come, whole messages when they end. */
+static int tell(tenon_conn *conn, int ends, int drop)
+{
+    size_t n = conn->held;
+    unsigned flags = conn->u.frame.message.told ? 0 : TENON_FRAME_FIRST;
+    if (!ends && (n == 0 || (tenon_recv_whole(conn) && !drop)))
+        return STEP_AGAIN;
+    conn->held = 0;
+    if (drop && ends)
+        tenon_recv_done(conn);
+    if (drop)
+        return STEP_AGAIN;
+    conn->bits |= BIT_IN_RX;
+    return tenon_recv_tell(conn, place(conn), n, ends ? flags | TENON_FRAME_LAST : flags, ends);
+}
+
+/* Behind the tail, with all inflated. */
+static int finish(tenon_conn *conn, int drop)
+{
+    if (!tenon_inflater_whole(conn->inflater))
+        return fail(conn, TENON_RULE_DEFLATE_END);
+    if (conn->u.frame.message.text && !tenon_message_whole(&conn->u.frame.message)) {
+        bad_text(conn, TENON_RULE_UTF8_END, conn->offset - 1);
+        return tell(conn, 0, drop);
+    }
+    conn->inflater->active = 0;
+    tenon_recv_frame_done(conn);
+    return tell(conn, 1, drop);
+}
+
+/* There is nothing to inflate: fills the stage from the frame, or with the tail. */
+static int feed(tenon_conn *conn, int drop)
+{
+    int step;
+    if (conn->inflater->tail)
+        return finish(conn, drop);
+    if (stage(conn) > 0)
+        return STEP_ON;
+    if (conn->u.frame.at.payload.left == 0 && (conn->u.frame.first & 0x80) != 0)
+        return tenon_inflater_finish(conn->inflater) == TENON_OK ? STEP_ON : fail(conn, TENON_RULE_DEFLATE_EMPTY);
+    step = tell(conn, 0, drop);
+    if (conn->u.frame.at.payload.left > 0)
+        return step == STEP_EVENT ? STEP_EVENT : STEP_IDLE;
+    tenon_recv_frame_done(conn);
+    return step;
+}
+
+/* The limit leaves no room: one octet more is too much. */
+static int probe(tenon_conn *conn)
+{
+    uint8_t extra;
+    size_t n = 0;
+    if (tenon_inflater_run(conn->inflater, &extra, 1, &n) != TENON_OK)
+        return fail(conn, TENON_RULE_DEFLATE);
+    return n > 0 ? fail(conn, TENON_RULE_MESSAGE_SIZE) : STEP_ON;
+}
+
+/* Inflates into the room that rx and the limit leave, and checks text. */
+static int inflate(tenon_conn *conn, int drop)
+{
+    tenon_message *message = &conn->u.frame.message;
+    size_t room = tenon_recv_room(conn) - conn->held, n = 0, good;
+    uint64_t left = tenon_recv_limit(conn) - message->size;
+    uint8_t *out = place(conn) + conn->held;
+    if (room > left)
+        room = (size_t)left;
+    if (tenon_inflater_run(conn->inflater, out, room, &n) != TENON_OK)
+        return fail(conn, TENON_RULE_DEFLATE);
+    good = message->text ? tenon_utf8_check(&message->utf8, out, n) : n;
+    conn->held += (uint32_t)good;
+    message->size += good;
+    if (good == n)
+        return STEP_ON;
+    bad_text(conn, TENON_RULE_UTF8, conn->offset);
+    return tell(conn, 0, drop);
+}
+
+/* No room in rx for what comes. */
+static int no_room(tenon_conn *conn, int drop)
+{
+    if (conn->held > 0 && (drop || !tenon_recv_whole(conn)))
+        return tell(conn, 0, drop);
+    conn->bits |= BIT_WANTS_RX;
+    return STEP_IDLE;
+}
+
+static int step(tenon_conn *conn, int drop)
+{
+    int found = STEP_ON;
+    if (conn->inflater == NULL) {
+        conn->deflate |= DEFLATE_WANTS_INFLATE;
+        conn->bits |= BIT_WANTS_RX;
+        return STEP_IDLE;
+    }
+    if (!conn->inflater->active)
+        tenon_inflater_begin(conn->inflater, (conn->deflate & TENON_DEFLATE_RESET_IN) != 0);
+    while (found == STEP_ON) {
+        if (tenon_inflater_hungry(conn->inflater))
+            found = feed(conn, drop);
+        else if (conn->u.frame.message.size >= tenon_recv_limit(conn))
+            found = probe(conn);
+        else if (conn->held >= tenon_recv_room(conn))
+            found = no_room(conn, drop);
+        else
+            found = inflate(conn, drop);
+    }
+    return found;
+}
+
+/* ----------------------------------------------------------------- messages out */
+
+/* Whether the codec can keep to the window that was agreed. */
+static int can_compress(const tenon_conn *conn)
+{
+    return conn->out_bits >= settings(conn)->codec->min_bits;
+}
+
+static int chosen(const tenon_conn *conn, size_t n, uint32_t flags)
+{
+    uint32_t threshold = tenon_limit(settings(conn)->threshold, 64);
+    if ((flags & TENON_UNCOMPRESSED) != 0 || !can_compress(conn))
+        return 0;
+    return (flags & TENON_COMPRESS) != 0 || (threshold != TENON_OFF && n >= threshold);
+}
+
+/* In the worst case: each frame of the stage is cut by max_frame_out again. */
+static uint64_t bound(const tenon_conn *conn, size_t n)
+{
+    uint64_t most = tenon_deflater_bound(conn->deflater, n);
+    uint64_t frames = most / tenon_deflater_frame(conn->deflater) + 1;
+    frames += most / tenon_limit(conn->config->max_frame_out, 65536) + 1;
+    return most + frames * TENON_FRAME_HEADER_MAX;
+}
+
+static void codec_failed(tenon_conn *conn)
+{
+    tenon_conn_fail(conn, TENON_RULE_CODEC, conn->offset);
+}
+
+/* The message is over: the next one may have to start afresh. */
+static void message_over(tenon_conn *conn)
+{
+    if (conn->deflate & TENON_DEFLATE_RESET_OUT)
+        tenon_deflater_reset(conn->deflater);
+}
+
+static int put(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, int end)
+{
+    tenon_deflater *d = conn->deflater;
+    int last = 0;
+    while (!last) {
+        int status = tenon_deflater_run(d, &data, &n, end);
+        if (status != TENON_OK) {
+            codec_failed(conn);
+            return TENON_OK; /* it was accepted; now the connection ends with 1011 */
+        }
+        last = d->ended;
+        status = tenon_send_frames(conn, first, d->stage, d->ready, end && last);
+        if (status != TENON_OK)
+            return status;
+        tenon_deflater_taken(d, d->ready);
+        first = TENON_CONTINUATION;
+    }
+    if (end)
+        message_over(conn);
+    return TENON_OK;
+}
+
+static int put_ref(tenon_conn *conn)
+{
+    tenon_deflater *d = conn->deflater;
+    uint8_t first = conn->bits & BIT_REF_FIRST ? conn->ref_opcode : TENON_CONTINUATION;
+    size_t n;
+    int last;
+    if (!d->shown && tenon_deflater_run(d, &conn->ref_data, &conn->ref_left, 1) != TENON_OK) {
+        codec_failed(conn);
+        return 0;
+    }
+    n = tenon_send_frame_max(conn);
+    if (n > d->ready)
+        n = d->ready;
+    last = d->ended && n == d->ready;
+    if (!tenon_send_has_room(conn, n) || tenon_send_frames(conn, first, d->stage, n, last) != TENON_OK)
+        return 0;
+    conn->bits &= ~BIT_REF_FIRST;
+    tenon_deflater_taken(d, n);
+    if (last) {
+        conn->deflate &= (uint8_t)~DEFLATE_REF;
+        message_over(conn);
+    }
+    return 1;
+}
+
+/* The reference goes no further, or a message has gone out that the compressor does
+ * not know of, but the peer's window does. */
+static void overtaken(tenon_conn *conn)
+{
+    conn->deflate &= (uint8_t)~DEFLATE_REF;
+    if (conn->deflater != NULL)
+        tenon_deflater_reset(conn->deflater);
+}
+
+/* -------------------------------------------------------------------- handshake */
+
+static void agree(tenon_conn *conn, const tenon_agreed *agreed)
+{
+    conn->out_bits = agreed->out_bits;
+    conn->in_bits = agreed->in_bits;
+    conn->deflate = (uint8_t)(DEFLATE_ON | agreed->flags);
+    conn->rsv_first |= TENON_RSV1;
+}
+
+static void offer(const tenon_conn *conn, char *text)
+{
+    tenon_agree_offer(settings(conn), text);
+}
+
+static void answer(tenon_conn *conn, const tenon_fields *request, char *text)
+{
+    tenon_agreed agreed;
+    text[0] = '\0';
+    if (conn->rsv_first & TENON_RSV1)
+        return; /* the bit has an owner (RFC 7692, 5) */
+    tenon_agree_answer(settings(conn), request, text, &agreed);
+    if (agreed.on)
+        agree(conn, &agreed);
+}
+
+static void undo(tenon_conn *conn)
+{
+    conn->deflate = 0;
+    conn->rsv_first &= (uint8_t)~TENON_RSV1;
+}
+
+static uint16_t judge(tenon_conn *conn, const tenon_fields *fields, const char **at)
+{
+    tenon_agreed agreed;
+    if (!tenon_agree_check(settings(conn), fields, &agreed, at))
+        return TENON_RULE_DEFLATE_AGREED;
+    if (agreed.on)
+        agree(conn, &agreed);
+    return TENON_RULE_NONE;
+}
+
+/* A client that cannot do without it says so (RFC 7692, 5.1). */
+static void opened(tenon_conn *conn)
+{
+    if ((conn->deflate & DEFLATE_ON) == 0 && (settings(conn)->flags & TENON_DEFLATE_REQUIRED) != 0)
+        tenon_close(conn, TENON_CLOSE_EXTENSION, NULL, 0);
+}
+
+/* ----------------------------------------------------------------------- blocks */
+
+static int is_deflater_free(const tenon_conn *conn)
+{
+    return (conn->deflate & DEFLATE_REF) == 0 && (conn->out_opcode & TENON_RSV1) == 0;
+}
+
+static int is_inflater_free(const tenon_conn *conn)
+{
+    return !conn->inflater->active && (conn->deflate & TENON_DEFLATE_RESET_IN) != 0;
+}
+
+static uint32_t wants(const tenon_conn *conn)
+{
+    uint32_t found = conn->deflate & DEFLATE_WANTS_DEFLATE ? TENON_WANTS_DEFLATE : 0u;
+    if (conn->deflater != NULL && is_deflater_free(conn))
+        found |= TENON_FREE_DEFLATE;
+    if (conn->inflater != NULL && is_inflater_free(conn))
+        found |= TENON_FREE_INFLATE;
+    return found;
+}
+
+static unsigned memory_level(const tenon_deflate *deflate)
+{
+    return deflate->memory_level == 0 ? 8 : deflate->memory_level;
+}
+
+size_t tenon_deflate_size(const tenon_conn *conn)
+{
+    if (conn == NULL || (conn->deflate & DEFLATE_ON) == 0 || !can_compress(conn))
+        return 0;
+    return tenon_deflater_size(settings(conn)->codec, conn->out_bits, memory_level(settings(conn)));
+}
+
+size_t tenon_inflate_size(const tenon_conn *conn)
+{
+    if (conn == NULL || (conn->deflate & DEFLATE_ON) == 0)
+        return 0;
+    return tenon_inflater_size(settings(conn)->codec, conn->in_bits);
+}
+
+/* Where a block may begin: a multiple of the offset that follows one octet. */
+struct alignment {
+    char octet;
+    tenon_storage storage;
+};
+
+/* What both lends refuse. free: the block that is lent now may go. */
+static int check_block(const tenon_conn *conn, const void *block, size_t size, size_t least, int is_free)
+{
+    if (block == NULL && size > 0)
+        return TENON_ERR_NULL;
+    if (least == 0 || conn->phase < TENON_PHASE_OPENING)
+        return TENON_ERR_STATE;
+    if (block != NULL && (size < least || (uintptr_t)block % offsetof(struct alignment, storage) != 0))
+        return TENON_ERR_SIZE;
+    return is_free ? TENON_OK : TENON_ERR_BUSY;
+}
+
+int tenon_lend_deflate(tenon_conn *conn, void *block, size_t size)
+{
+    tenon_deflater *made = NULL;
+    int status = conn == NULL ? TENON_ERR_NULL
+                              : check_block(conn, block, size, tenon_deflate_size(conn), is_deflater_free(conn));
+    if (status != TENON_OK)
+        return status;
+    if (block != NULL && (made = tenon_deflater_make(settings(conn), conn->out_bits, block, size)) == NULL)
+        return TENON_ERR_SIZE;
+    conn->deflater = made;
+    if (made != NULL)
+        conn->deflate &= (uint8_t)~DEFLATE_WANTS_DEFLATE;
+    return TENON_OK;
+}
+
+int tenon_lend_inflate(tenon_conn *conn, void *block, size_t size)
+{
+    tenon_inflater *made = NULL;
+    int status = conn == NULL ? TENON_ERR_NULL
+                              : check_block(conn, block, size, tenon_inflate_size(conn),
+                                            conn->inflater == NULL || is_inflater_free(conn));
+    if (status != TENON_OK)
+        return status;
+    if (block != NULL && (made = tenon_inflater_make(settings(conn)->codec, conn->in_bits, block, size)) == NULL)
+        return TENON_ERR_SIZE;
+    conn->inflater = made;
+    if ((conn->deflate & DEFLATE_WANTS_INFLATE) != 0 && made != NULL) {
+        conn->deflate &= (uint8_t)~DEFLATE_WANTS_INFLATE;
+        conn->bits &= ~BIT_WANTS_RX;
+    }
+    return TENON_OK;
+}
+
+/* --------------------------------------------------------------- the public rest */
+
+static int is_between(unsigned value, unsigned least, unsigned most)
+{
+    return value == 0 || (value >= least && value <= most);
+}
+
+int tenon_config_deflate(tenon_config *config, const tenon_deflate *deflate)
+{
+    static const struct tenon_transform transform = {offer, answer, undo,  judge, opened, chosen,
+                                                     bound, put,    put_ref, step,  wants,  overtaken};
+    const tenon_codec *codec;
+    if (config == NULL || deflate == NULL || deflate->codec == NULL)
+        return TENON_ERR_NULL;
+    codec = deflate->codec;
+    if (config->size < sizeof *config || deflate->size < sizeof *deflate || codec->size < sizeof *codec)
+        return TENON_ERR_SIZE;
+    if (!is_between(deflate->out_bits, codec->min_bits, codec->max_bits) || !is_between(deflate->in_bits, 8, 15) ||
+        !is_between(deflate->level, 1, 9) || !is_between(deflate->memory_level, 1, 9) ||
+        (deflate->flags & ~(TENON_DEFLATE_RESET_OUT | TENON_DEFLATE_RESET_IN | TENON_DEFLATE_REQUIRED)) != 0)
+        return TENON_ERR_ARG;
+    config->transform = &transform;
+    config->transform_config = deflate;
+    return TENON_OK;
+}
+
+int tenon_deflate_get(const tenon_conn *conn, tenon_agreed *agreed)
+{
+    uint32_t size;
+    if (conn == NULL || agreed == NULL)
+        return TENON_ERR_NULL;
+    if (agreed->size < sizeof *agreed)
+        return TENON_ERR_SIZE;
+    if (conn->phase < TENON_PHASE_OPENING)
+        return TENON_ERR_STATE;
+    size = agreed->size;
+    memset(agreed, 0, sizeof *agreed);
+    agreed->size = size;
+    if ((conn->deflate & DEFLATE_ON) == 0)
+        return TENON_OK;
+    agreed->on = 1;
+    agreed->out_bits = conn->out_bits;
+    agreed->in_bits = conn->in_bits;
+    agreed->flags = conn->deflate & (TENON_DEFLATE_RESET_OUT | TENON_DEFLATE_RESET_IN);
+    return TENON_OK;
+}
+
+int tenon_deflate_set(tenon_conn *conn, const tenon_agreed *agreed)
+{
+    if (conn == NULL || agreed == NULL)
+        return TENON_ERR_NULL;
+    if (agreed->size < sizeof *agreed)
+        return TENON_ERR_SIZE;
+    if (conn->config->transform == NULL || conn->config->handshake != NULL || conn->phase != TENON_PHASE_OPENING ||
+        (conn->bits & BIT_EVENT) != 0 || (conn->rsv_first & TENON_RSV1) != 0)
+        return TENON_ERR_STATE;
+    if (agreed->on && (agreed->out_bits < 8 || agreed->out_bits > 15 || agreed->in_bits < 8 || agreed->in_bits > 15))
+        return TENON_ERR_ARG;
+    if (agreed->on)
+        agree(conn, agreed);
+    return TENON_OK;
+}
