@@ -244,6 +244,8 @@ static int wants_next(const tenon_conn *conn)
         return 0;
     if (conn->queue.done > 0 || is_writable(conn) || (conn->bits & BIT_BAD_TEXT) != 0)
         return 1;
+    if (conn->phase == TENON_PHASE_BODY && conn->mark == 0)
+        return 1;
     if (is_over(conn) || ((conn->bits & BIT_EOF) != 0 && conn->in_left == 0 && conn->phase != TENON_PHASE_DRAIN))
         return 1;
     if (tenon_deadline(conn) != TENON_NEVER && tenon_deadline(conn) <= conn->now)

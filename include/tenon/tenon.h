@@ -305,7 +305,8 @@ enum {
      * TENON_PLAIN_GET); answer with tenon_reject. */
     TENON_EV_REQUEST = 1,
     /* Client: the server answered with something other than 101. The head is
-     * readable while this event is current. BODY follows, then CLOSED. */
+     * readable while this event is current. BODY follows, then CLOSED: at the end of
+     * the body if its Content-Length tells it, else with that of the stream. */
     TENON_EV_RESPONSE = 2,
     /* The connection is open. data, size: the subprotocol in use, data NULL
      * without one. The head is readable while this event is current. Always the
