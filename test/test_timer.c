@@ -475,6 +475,7 @@ static void test_ping_without_tx(void **state)
     bench b;
     wire_frame frame;
     (void)state;
+    memset(&frame, 0, sizeof frame);
     bench_config(&b, SERVER);
     b.config.ping_ms = 10;
     start_open(&b, 0);
