@@ -754,6 +754,13 @@ static int step(tenon_conn *conn)
     return found == STEP_IDLE ? idle_step(conn) : found;
 }
 
+/* Whether time has ended the connection while an event was kept, which is dropped
+ * then; but not a cookie, which comes once. */
+static int has_run_out(tenon_conn *conn)
+{
+    return conn->event_type != TENON_EV_RELEASED && tenon_timer_fire(conn);
+}
+
 int tenon_next(tenon_conn *conn, tenon_event *event)
 {
     int found;
@@ -761,11 +768,12 @@ int tenon_next(tenon_conn *conn, tenon_event *event)
         return TENON_ERR_NULL;
     if (conn->bits & BIT_RUNNING)
         return TENON_ERR_REENTRY;
-    if (conn->bits & BIT_AGAIN) {
+    if ((conn->bits & BIT_AGAIN) != 0 && !has_run_out(conn)) {
         conn->bits &= ~BIT_AGAIN;
         fill(conn, event);
         return TENON_EVENT;
     }
+    conn->bits &= ~BIT_AGAIN;
     leave_event(conn);
     do {
         found = step(conn);

@@ -136,7 +136,10 @@ enum {
 enum {
     TENON_CONTINUE = 0, /* done with the event; go on */
     TENON_STOP = 1,     /* done with the event; leave the loop */
-    TENON_AGAIN = 2     /* keep the event: the same one comes again; leave the loop */
+    /* Keep the event: the same one comes again; leave the loop. Meanwhile nothing is
+     * read, so of the timers only those of the handshake, of the close and of stalled
+     * output run; they drop the event. */
+    TENON_AGAIN = 2
 };
 
 /* ---------------------------------------------------------------- protocol */
@@ -314,7 +317,7 @@ enum {
     TENON_EV_OPEN = 3,
     /* A message, or with TENON_CHUNKS a piece of one. opcode: TEXT or BINARY.
      * Flags FIRST and LAST of the message, FRAME_FIRST and FRAME_LAST of the
-     * frame, RSV1 to RSV3. offset: octets of this message before data.
+     * frame, RSV1 to RSV3 (with FIRST also those of the first frame). offset: octets of this message before data.
      * frame_size: payload of the current frame (the last one, for a whole
      * message). An empty piece comes only to carry LAST. Text that is not UTF-8 is
      * told up to its first bad octet, without FRAME_LAST and LAST. */
