@@ -395,8 +395,10 @@ int tenon_sent(tenon_conn *conn, size_t n)
         conn->bits = (conn->bits & ~BIT_PING_QUEUED) | BIT_PING_SENT | BIT_PONG_WAIT;
         conn->ping = conn->now;
     }
-    if ((conn->bits & BIT_CLOSE_SENT) != 0 && conn->acked >= conn->mark)
+    if ((conn->bits & (BIT_CLOSE_SENT | BIT_CLOSE_GONE)) == BIT_CLOSE_SENT && conn->acked >= conn->mark) {
         conn->bits |= BIT_CLOSE_GONE;
+        conn->since = conn->now; /* tenon_close may have come long after the last tick */
+    }
     tenon_send_waiting(conn);
     tenon_timer_output(conn);
     return TENON_OK;

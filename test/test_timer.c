@@ -598,6 +598,27 @@ static void test_stall(void **state)
     bench_stop(&b);
 }
 
+/* A Close that is asked for long after the last tick has its whole time all the same:
+ * from when it went out. */
+static void test_close_after_rest(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.close_ms = 100;
+    start_open(&b, 0);
+    assert_int_equal(tenon_close(b.conn, TENON_CLOSE_NORMAL, NULL, 0), TENON_OK);
+    tick(&b, 5000);
+    flush_out(&b);
+    assert_deadline(&b, 5100);
+    tick(&b, 5099);
+    assert_none(&b);
+    tick(&b, 5100);
+    assert_next(&b, TENON_EV_CLOSED);
+    assert_int_equal(b.event.rule, TENON_RULE_CLOSE_TIMEOUT);
+    bench_stop(&b);
+}
+
 /* While an event is kept nothing is read, so silence tells nothing: no Ping, no idle
  * and no pong timeout. But stalled output, a Close without answer and a handshake
  * without decision end the connection all the same. */
@@ -795,6 +816,7 @@ int main(void)
         cmocka_unit_test(test_pong_timeout),
         cmocka_unit_test(test_pong_default),
         cmocka_unit_test(test_stall),
+        cmocka_unit_test(test_close_after_rest),
         cmocka_unit_test(test_kept_event),
         cmocka_unit_test(test_kept_request),
         cmocka_unit_test(test_close_behind),
