@@ -227,7 +227,7 @@ if [ -n "$real" ]; then
     area 'networks' 400 sh test/network/run.sh build/asan
     area 'browsers' 400 sh test/browsers/run.sh build
     area 'crowds' 400 sh test/crowd/run.sh build
-    step 'tables of the README' /usr/bin/python3 test/tables.py README.md build/peers/table.md \
+    step 'tables of the README' /usr/bin/python3 test/tables.py README.md build/peers/table.md build/browsers/browsers.md \
         build/asan/network/profiles.md
 fi
 

@@ -577,6 +577,7 @@ async function attempt(driver, name) {
 async function main() {
     const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(tests);
     let good = true;
+    const table = ['| browser | version | tests |', '|---|---|---|']; // for the README
     fs.mkdirSync(SHOTS, { recursive: true });
     for (const Driver of [Chromium, Firefox]) {
         const driver = new Driver();
@@ -588,9 +589,14 @@ async function main() {
             continue;
         }
         console.log(`--- ${driver.name}`);
-        for (const name of chosen) good = await attempt(driver, name) && good;
+        let passed = 0;
+        for (const name of chosen) passed += Number(await attempt(driver, name));
         await within(STEP_MS, driver.end(), 'the end of the browser');
+        good = good && passed === chosen.length;
+        const verdict = passed === chosen.length ? 'all right' : `${passed} of ${chosen.length}`;
+        table.push(`| ${driver.name.replace(/ .*/, '')} | ${driver.name.replace(/^\S+ /, '')} | ${verdict} |`);
     }
+    fs.writeFileSync(path.join(SHOTS, 'browsers.md'), `${table.join('\n')}\n`);
     process.exit(good ? 0 : 1);
 }
 
