@@ -147,6 +147,10 @@ static void feed(live *l)
 {
     member *m = (member *)l;
     room *r = &m->server->room;
+    if (m->server->is_stopping) {
+        static const char reason[] = "the server is shutting down";
+        tenon_close(l->conn, TENON_CLOSE_GOING_AWAY, reason, sizeof reason - 1);
+    }
     if (m->session == NULL || m->is_dropped || tenon_state(l->conn) != TENON_OPEN)
         return;
     if (m->tell_people && tell(m, "people %zu", m->server->people) == TENON_OK)
@@ -606,10 +610,9 @@ static void on_stop_late(struct ev_loop *loop, ev_timer *watcher, int events)
     ev_break(loop, EVBREAK_ALL);
 }
 
-/* A Close to everyone, behind what they are being sent, and a moment to answer it. */
+/* A Close to everyone (feed), behind what they are being sent, and a moment to answer it. */
 static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
 {
-    static const char reason[] = "the server is shutting down";
     server *s = watcher->data;
     member *m;
     (void)events;
@@ -619,11 +622,8 @@ static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
     live_listen_end(&s->listener);
     if (s->hub.count == 0)
         ev_break(loop, EVBREAK_ALL);
-    for (m = s->members; m != NULL; m = m->next) {
-        if (live_ready(&m->live))
-            tenon_close(m->live.conn, TENON_CLOSE_GOING_AWAY, reason, sizeof reason - 1);
-        live_soon(&m->live);
-    }
+    for (m = s->members; m != NULL; m = m->next)
+        live_soon(&m->live); /* which lends each its buffers for one turn only */
     ev_timer_init(&s->stop, on_stop_late, STOP_SECONDS, 0.);
     ev_timer_start(loop, &s->stop);
 }

@@ -115,7 +115,7 @@ scratch=$(mktemp -d)
 say "Building into $build"
 { cmake -S . -B $build -DCMAKE_BUILD_TYPE=Release -DTENON_BUILD_TESTS=OFF && cmake --build $build -j 2; } \
     >"$scratch/log" 2>&1 || { cat "$scratch/log" && fail "it does not build"; }
-for program in libtenon.a examples/echo_server examples/chat_server examples/chat_client; do
+for program in libtenon.a examples/echo_server examples/chat_server examples/chat_client examples/relay; do
     printf '  %s, %s octets\n' "$program" "$(wc -c <$build/$program)"
 done
 

@@ -94,6 +94,7 @@ static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
     switch (event->type) {
     case TENON_EV_OPEN:
         printf("open\n");
+        fflush(stdout);
         if (c->text != NULL && tenon_send(conn, TENON_TEXT, c->text, strlen(c->text), 0) != TENON_OK) {
             fprintf(stderr, "the text cannot be sent: it is not UTF-8, or too long\n");
             tenon_close(conn, TENON_CLOSE_NORMAL, NULL, 0);

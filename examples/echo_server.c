@@ -73,6 +73,15 @@ typedef struct server {
 
 /* --------------------------------------------------------------------- echo */
 
+static void print_end(const tenon_event *event)
+{
+    printf("ended: %u, %s", event->code, tenon_close_name(event->code));
+    if (event->rule != TENON_RULE_NONE)
+        printf("; %s (%s)", tenon_rule_text(event->rule), tenon_rule_section(event->rule));
+    printf("\n");
+    fflush(stdout);
+}
+
 static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
 {
     client *c = user;
@@ -94,6 +103,10 @@ static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
                                      TENON_TRUSTED | (event->flags & TENON_LAST));
         /* Other errors mean that a Close has been sent, after which nothing is. */
         return status == TENON_ERR_AGAIN ? TENON_AGAIN : TENON_CONTINUE;
+    case TENON_EV_CLOSED:
+        if (c->wire.trace != NULL)
+            print_end(event);
+        return TENON_CONTINUE;
     default:
         return TENON_CONTINUE; /* pings are answered, and a Close as well */
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "conn.h"
 
+#include "field.h"
 #include "handshake_client.h"
 #include "negotiate.h"
 #include "tenon/deflate.h"
@@ -36,11 +37,36 @@ static int skip_interim(tenon_conn *conn)
     return STEP_AGAIN;
 }
 
+/* A body without an end that can be told beforehand: it goes on until the stream
+ * ends, or close_ms have passed. */
+#define BODY_OPEN UINT64_MAX
+
+/* Octets of the body of an answer (RFC 9112, 6.3). Longer numbers than any body has,
+ * and what is no number, tell nothing. */
+static uint64_t body_size(const tenon_head *head)
+{
+    tenon_str value;
+    uint64_t size = 0;
+    size_t i;
+    if (head->status == 204 || head->status == 304)
+        return 0;
+    if (tenon_field_count(&head->fields, "Transfer-Encoding", &value) > 0 ||
+        tenon_field_count(&head->fields, "Content-Length", &value) != 1 || value.size == 0 || value.size > 18)
+        return BODY_OPEN;
+    for (i = 0; i < value.size; i++) {
+        if (value.data[i] < '0' || value.data[i] > '9')
+            return BODY_OPEN;
+        size = size * 10 + (uint64_t)(value.data[i] - '0');
+    }
+    return size;
+}
+
 /* A final answer that opens nothing: the program may look at it. */
-static int show_response(tenon_conn *conn)
+static int show_response(tenon_conn *conn, const tenon_head *head)
 {
     tenon_conn_fault(conn, TENON_RULE_STATUS, conn->offset - 1, TENON_REMOTE);
     conn->phase = TENON_PHASE_BODY;
+    conn->mark = body_size(head);
     conn->since = conn->now;
     return tenon_conn_head_event(conn, TENON_EV_RESPONSE);
 }
@@ -59,7 +85,7 @@ static int judge_response(tenon_conn *conn)
     if (head.status >= 100 && head.status < 200 && head.status != 101)
         return skip_interim(conn);
     if (head.status != 101)
-        return show_response(conn);
+        return show_response(conn, &head);
     if (head.version < 0x0101)
         return give_up(conn, TENON_RULE_HTTP_VERSION, conn->offset - 1);
     tenon_key_make(conn->u.opening.nonce, key);
@@ -80,9 +106,15 @@ static int judge_response(tenon_conn *conn)
 static int body_step(tenon_conn *conn)
 {
     const uint8_t *data = conn->in;
-    size_t n = conn->in_left;
+    size_t n = conn->in_left < conn->mark ? conn->in_left : (size_t)conn->mark;
+    if (conn->mark == 0) {
+        tenon_conn_end(conn); /* whole; what follows is not for us */
+        return STEP_AGAIN;
+    }
     if (n == 0)
         return STEP_IDLE;
+    if (conn->mark != BODY_OPEN)
+        conn->mark -= n;
     conn->since = conn->now;
     conn->bits |= BIT_IN_LENT;
     tenon_conn_consume(conn, n);

@@ -247,6 +247,8 @@ static int wants_next(const tenon_conn *conn)
         return 0;
     if (conn->queue.done > 0 || is_writable(conn) || (conn->bits & BIT_BAD_TEXT) != 0)
         return 1;
+    if (conn->phase == TENON_PHASE_BODY && conn->mark == 0)
+        return 1;
     if (is_over(conn) || ((conn->bits & BIT_EOF) != 0 && conn->in_left == 0 && conn->phase != TENON_PHASE_DRAIN))
         return 1;
     if (tenon_deadline(conn) != TENON_NEVER && tenon_deadline(conn) <= conn->now)
@@ -399,8 +401,10 @@ int tenon_sent(tenon_conn *conn, size_t n)
         conn->bits = (conn->bits & ~BIT_PING_QUEUED) | BIT_PING_SENT | BIT_PONG_WAIT;
         conn->ping = conn->now;
     }
-    if ((conn->bits & BIT_CLOSE_SENT) != 0 && conn->acked >= conn->mark)
+    if ((conn->bits & (BIT_CLOSE_SENT | BIT_CLOSE_GONE)) == BIT_CLOSE_SENT && conn->acked >= conn->mark) {
         conn->bits |= BIT_CLOSE_GONE;
+        conn->since = conn->now; /* tenon_close may have come long after the last tick */
+    }
     tenon_send_waiting(conn);
     tenon_timer_output(conn);
     return TENON_OK;
@@ -763,6 +767,13 @@ static int step(tenon_conn *conn)
     return found == STEP_IDLE ? idle_step(conn) : found;
 }
 
+/* Whether time has ended the connection while an event was kept, which is dropped
+ * then; but not a cookie, which comes once. */
+static int has_run_out(tenon_conn *conn)
+{
+    return conn->event_type != TENON_EV_RELEASED && tenon_timer_fire(conn);
+}
+
 int tenon_next(tenon_conn *conn, tenon_event *event)
 {
     int found;
@@ -770,11 +781,12 @@ int tenon_next(tenon_conn *conn, tenon_event *event)
         return TENON_ERR_NULL;
     if (conn->bits & BIT_RUNNING)
         return TENON_ERR_REENTRY;
-    if (conn->bits & BIT_AGAIN) {
+    if ((conn->bits & BIT_AGAIN) != 0 && !has_run_out(conn)) {
         conn->bits &= ~BIT_AGAIN;
         fill(conn, event);
         return TENON_EVENT;
     }
+    conn->bits &= ~BIT_AGAIN;
     leave_event(conn);
     do {
         found = step(conn);

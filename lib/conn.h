@@ -81,7 +81,8 @@ struct tenon_conn {
 
     tenon_queue queue;
     uint64_t acked; /* octets acknowledged in all */
-    uint64_t mark;  /* the own Ping, later our Close, is sent when acked reaches this */
+    uint64_t mark;  /* the own Ping, later our Close, is sent when acked reaches this;
+                       in PHASE_BODY octets of the body still to come */
 
     union {
         struct {

@@ -245,7 +245,9 @@ static void put_status(tenon_text *out, uint16_t status, tenon_str reason)
                                 "431 Request Header Fields Too Large\0"
                                 "500 Internal Server Error\0"
                                 "501 Not Implemented\0"
+                                "502 Bad Gateway\0"
                                 "503 Service Unavailable\0"
+                                "504 Gateway Timeout\0"
                                 "505 HTTP Version Not Supported\0";
     const char *line = usual;
     while (*line != '\0'

@@ -393,7 +393,7 @@ int tenon_recv_tell(tenon_conn *conn, const uint8_t *data, size_t n, unsigned fl
 {
     tenon_message *message = &conn->u.frame.message;
     if (!message->told)
-        flags |= TENON_FIRST;
+        flags |= TENON_FIRST | (message->first & 0x70u); /* of the first frame, which may have been empty */
     if (ends)
         flags |= TENON_LAST;
     tenon_conn_event(conn, TENON_EV_DATA, data, n);

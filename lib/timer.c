@@ -66,7 +66,8 @@ static timer earliest(const tenon_conn *conn)
         consider(&best, TIMER_CLOSE, conn->since, tenon_limit(config->close_ms, 5000));
     if (conn->bits & BIT_STALL)
         consider(&best, TIMER_STALL, conn->stall, tenon_limit(config->stall_ms, 60000));
-    if (conn->phase == TENON_PHASE_FRAMES && !is_ending(conn))
+    /* Who keeps an event does not read, and must not conclude anything from silence. */
+    if (conn->phase == TENON_PHASE_FRAMES && !is_ending(conn) && (conn->bits & BIT_AGAIN) == 0)
         consider_open(conn, &best);
     return best;
 }

@@ -224,11 +224,11 @@ if [ -n "$real" ]; then
     area 'relay' 200 sh test/relay/run.sh build
     area 'peers' 400 sh test/peers/run.sh build
     area 'proxies' 400 sh test/proxies/run.sh build
-    area 'networks' 400 sh test/network/run.sh build
+    area 'networks' 400 sh test/network/run.sh build/asan
     area 'browsers' 400 sh test/browsers/run.sh build
     area 'crowds' 400 sh test/crowd/run.sh build
-    step 'tables of the README' /usr/bin/python3 test/tables.py README.md build/peers/table.md \
-        build/network/profiles.md
+    step 'tables of the README' /usr/bin/python3 test/tables.py README.md build/peers/table.md build/browsers/browsers.md \
+        build/asan/network/profiles.md
 fi
 
 # Last, for it asks what ran.

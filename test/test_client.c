@@ -443,6 +443,68 @@ static void test_response(void **state)
     }
 }
 
+/* Where an answer tells how long its body is, CLOSED comes behind it at once, without
+ * waiting for the end of the stream (RFC 9112, 6.3); at every cut. */
+static void test_response_end(void **state)
+{
+    static const struct {
+        const char *answer;
+        int size; /* octets of the body; -1: it does not say */
+    } list[] = {
+        {"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\nHello", 5},
+        {"HTTP/1.1 403 Forbidden\r\ncontent-length:0\r\n\r\n", 0},
+        {"HTTP/1.1 204 No Content\r\n\r\n", 0},
+        {"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 0},
+        {"HTTP/1.1 403 Forbidden\r\n\r\nHello", -1},
+        {"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nHello", -1},
+        {"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nHello", -1},
+        {"HTTP/1.1 403 Forbidden\r\nContent-Length: 5, 5\r\n\r\nHello", -1},
+        {"HTTP/1.1 403 Forbidden\r\nContent-Length: +5\r\n\r\nHello", -1},
+        {"HTTP/1.1 403 Forbidden\r\nContent-Length:\r\n\r\nHello", -1},
+        {"HTTP/1.1 403 Forbidden\r\nContent-Length: 18446744073709551621\r\n\r\nHello", -1}, /* 2^64 + 5 */
+    };
+    size_t i, cut;
+    (void)state;
+    for (i = 0; i < sizeof list / sizeof *list; i++) {
+        size_t n = strlen(list[i].answer);
+        for (cut = 1; cut < n; cut++) {
+            size_t part, told = 0;
+            int type;
+            bench b;
+            start_asked(&b);
+            for (part = 0; part < 2; part++) {
+                give(&b, list[i].answer + (part ? cut : 0), part ? n - cut : cut);
+                while ((type = next(&b)) == TENON_EV_RESPONSE || type == TENON_EV_BODY)
+                    told += type == TENON_EV_BODY ? b.event.size : 0;
+                assert_int_equal(type, part == 1 && list[i].size >= 0 ? TENON_EV_CLOSED : 0);
+            }
+            if (list[i].size >= 0)
+                assert_int_equal(told, list[i].size);
+            else
+                run_to_closed(&b);
+            assert_int_equal(b.event.rule, TENON_RULE_STATUS);
+            assert_int_equal(b.event.cause, TENON_REMOTE);
+            bench_stop(&b);
+        }
+    }
+}
+
+/* What a server sends behind the body is not for us; and a program that takes one
+ * event a turn is told that there is another one. */
+static void test_response_behind(void **state)
+{
+    bench b;
+    (void)state;
+    start_asked(&b);
+    give_text(&b, "HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\nHelloHTTP/1.1 200 OK\r\n\r\n");
+    assert_next(&b, TENON_EV_RESPONSE);
+    assert_next(&b, TENON_EV_BODY);
+    assert_data(&b, "Hello", 5);
+    assert_true((tenon_wants(b.conn) & TENON_WANTS_NEXT) != 0);
+    assert_next(&b, TENON_EV_CLOSED);
+    bench_stop(&b);
+}
+
 /* A head that is too large for max_head or for rx ends the attempt. */
 static void test_limits(void **state)
 {
@@ -499,6 +561,8 @@ int main(void)
         cmocka_unit_test(test_early),
         cmocka_unit_test(test_interim),
         cmocka_unit_test(test_response),
+        cmocka_unit_test(test_response_end),
+        cmocka_unit_test(test_response_behind),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_folded),
     };

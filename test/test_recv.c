@@ -1334,6 +1334,30 @@ static void test_samples(void **state)
     bench_stop(&b);
 }
 
+/* The RSV bits of a first frame without payload come with the first piece of the
+ * message, where a relay puts them on its own first frame. */
+static void test_rsv_of_an_empty_first_frame(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, TENON_SERVER);
+    b.config.flags = TENON_CHUNKS;
+    bench_start(&b, 1024, 1024);
+    assert_int_equal(tenon_grant(b.conn, TENON_RSV1, TENON_RSV2, TENON_OPAQUE), TENON_OK);
+    assert_next(&b, TENON_EV_OPEN);
+    assert_none(&b);
+    give_frame(&b, 0x41, "", 0);
+    assert_none(&b);
+    give_frame(&b, 0x00, "ab", 2);
+    assert_next(&b, TENON_EV_DATA);
+    assert_int_equal(b.event.flags, TENON_FIRST | TENON_RSV1 | TENON_FRAME_FIRST | TENON_FRAME_LAST);
+    assert_none(&b);
+    give_frame(&b, 0xa0, "c", 1);
+    assert_next(&b, TENON_EV_DATA);
+    assert_int_equal(b.event.flags, TENON_LAST | TENON_RSV2 | TENON_FRAME_FIRST | TENON_FRAME_LAST);
+    bench_stop(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1370,6 +1394,7 @@ int main(void)
         cmocka_unit_test(test_close_reason),
         cmocka_unit_test(test_after_close),
         cmocka_unit_test(test_after_own_close),
+        cmocka_unit_test(test_rsv_of_an_empty_first_frame),
         cmocka_unit_test(test_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

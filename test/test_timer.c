@@ -475,6 +475,7 @@ static void test_ping_without_tx(void **state)
     bench b;
     wire_frame frame;
     (void)state;
+    memset(&frame, 0, sizeof frame);
     bench_config(&b, SERVER);
     b.config.ping_ms = 10;
     start_open(&b, 0);
@@ -594,6 +595,102 @@ static void test_stall(void **state)
     tick(&b, now + 1000);
     assert_int_equal(tenon_send(b.conn, TENON_BINARY, data, sizeof data, 0), TENON_OK);
     assert_deadline(&b, now + 1050);
+    bench_stop(&b);
+}
+
+/* A Close that is asked for long after the last tick has its whole time all the same:
+ * from when it went out. */
+static void test_close_after_rest(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.close_ms = 100;
+    start_open(&b, 0);
+    assert_int_equal(tenon_close(b.conn, TENON_CLOSE_NORMAL, NULL, 0), TENON_OK);
+    tick(&b, 5000);
+    flush_out(&b);
+    assert_deadline(&b, 5100);
+    tick(&b, 5099);
+    assert_none(&b);
+    tick(&b, 5100);
+    assert_next(&b, TENON_EV_CLOSED);
+    assert_int_equal(b.event.rule, TENON_RULE_CLOSE_TIMEOUT);
+    bench_stop(&b);
+}
+
+/* While an event is kept nothing is read, so silence tells nothing: no Ping, no idle
+ * and no pong timeout. But stalled output, a Close without answer and a handshake
+ * without decision end the connection all the same. */
+static void test_kept_event(void **state)
+{
+    enum { NOTHING, STALL, CLOSE, KINDS };
+    int kind;
+    (void)state;
+    for (kind = NOTHING; kind < KINDS; kind++) {
+        bench b;
+        bench_config(&b, SERVER);
+        b.config.ping_ms = b.config.pong_ms = b.config.idle_ms = 10;
+        b.config.stall_ms = 50;
+        b.config.close_ms = 70;
+        start_open(&b, 0);
+        give_frame(&b, 0x81, "a", 1);
+        assert_next(&b, TENON_EV_DATA);
+        assert_int_equal(tenon_again(b.conn), TENON_OK);
+        if (kind == STALL)
+            assert_int_equal(tenon_send(b.conn, TENON_TEXT, "b", 1, 0), TENON_OK);
+        if (kind == CLOSE)
+            assert_int_equal(tenon_close(b.conn, TENON_CLOSE_NORMAL, NULL, 0), TENON_OK);
+        if (kind == CLOSE)
+            flush_out(&b);
+        assert_deadline(&b, kind == STALL ? 50 : kind == CLOSE ? 70 : TENON_NEVER);
+        tick(&b, kind == CLOSE ? 69 : 49);
+        assert_next(&b, TENON_EV_DATA);
+        assert_int_equal(tenon_again(b.conn), TENON_OK);
+        tick(&b, kind == CLOSE ? 70 : 50);
+        assert_next(&b, kind == NOTHING ? TENON_EV_DATA : TENON_EV_CLOSED);
+        if (kind == NOTHING) {
+            assert_none(&b); /* now it fires: who has taken the event reads again */
+            assert_int_equal(tenon_state(b.conn), TENON_CLOSING);
+        } else {
+            assert_int_equal(b.event.rule, kind == STALL ? TENON_RULE_STALL_TIMEOUT : TENON_RULE_CLOSE_TIMEOUT);
+        }
+        bench_stop(&b);
+    }
+}
+
+/* The same for a request that is kept, which gets a 503; and a cookie is not lost. */
+static void test_kept_request(void **state)
+{
+    static const char body[] = "x";
+    bench b;
+    (void)state;
+    bench_server(&b);
+    b.config.handshake_ms = 100;
+    bench_start(&b, 1024, 1024);
+    tick(&b, 0);
+    give_text(&b, REQUEST);
+    assert_next(&b, TENON_EV_REQUEST);
+    assert_int_equal(tenon_again(b.conn), TENON_OK);
+    assert_deadline(&b, 100);
+    tick(&b, 100);
+    assert_none(&b);
+    flush_out(&b);
+    assert_memory_equal(b.wire, "HTTP/1.1 503 ", 13);
+    bench_stop(&b);
+    bench_config(&b, SERVER);
+    b.config.close_ms = 10;
+    start_open(&b, 0);
+    assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, body, 1, 0, &b), TENON_OK);
+    flush_out(&b);
+    assert_int_equal(tenon_close(b.conn, TENON_CLOSE_NORMAL, NULL, 0), TENON_OK);
+    flush_out(&b);
+    assert_next(&b, TENON_EV_RELEASED);
+    assert_int_equal(tenon_again(b.conn), TENON_OK);
+    tick(&b, 1000);
+    assert_next(&b, TENON_EV_RELEASED);
+    assert_ptr_equal(b.event.cookie, &b);
+    assert_next(&b, TENON_EV_CLOSED);
     bench_stop(&b);
 }
 
@@ -719,6 +816,9 @@ int main(void)
         cmocka_unit_test(test_pong_timeout),
         cmocka_unit_test(test_pong_default),
         cmocka_unit_test(test_stall),
+        cmocka_unit_test(test_close_after_rest),
+        cmocka_unit_test(test_kept_event),
+        cmocka_unit_test(test_kept_request),
         cmocka_unit_test(test_close_behind),
         cmocka_unit_test(test_close_stalls),
         cmocka_unit_test(test_never_past),

@@ -34,9 +34,9 @@ offer *offer_make(const relay *r, const tenon_head *head, const char *peer);
 /* The fields of the origin's answer that the client may see: how many. */
 size_t answer_fields(const tenon_fields *from, tenon_header *to, size_t max);
 
-/* The extensions that the origin chose, as one value: its size, or 0 for none or
- * for more than there is room for. */
-size_t answer_extensions(const tenon_fields *from, char *value, size_t room);
+/* The extensions that the origin chose, as one value; *size is 0 for none. 0, or -1
+ * if there is not so much room. */
+int answer_extensions(const tenon_fields *from, char *value, size_t room, size_t *size);
 
 /* Whether a name is this one; ASCII case does not count, nor - or _. */
 int is_name(const char *name, size_t size, const char *other);

@@ -11,9 +11,10 @@ static int64_t full(uint64_t rate)
 /* So many a second are so many thousandths a millisecond. */
 static void fill(bucket *b, uint64_t rate, uint64_t ms)
 {
-    int64_t missing = full(rate) - b->level;
-    int64_t more = ms > (uint64_t)missing ? missing : (int64_t)(ms * rate);
-    b->level += more < missing ? more : missing;
+    uint64_t missing = (uint64_t)(full(rate) - b->level);
+    if (rate == 0)
+        return;
+    b->level += (int64_t)(ms > missing / rate ? missing : ms * rate);
 }
 
 static void pass_time(allowance *a, const rates *r, uint64_t now)
@@ -51,8 +52,8 @@ uint64_t rate_wait(allowance *a, const rates *r, uint64_t now)
     octets = wait_for(&a->octets, r->octets);
     wait = messages > octets ? messages : octets;
     a->is_held = wait > 0;
-    /* The end of the patience is to be noticed too. */
-    if (wait > 0 && r->patience_ms > a->debt && wait > r->patience_ms - a->debt)
+    /* The end of the patience is to be noticed in time. */
+    if (r->patience_ms > a->debt && wait > r->patience_ms - a->debt)
         wait = r->patience_ms - a->debt;
     return wait;
 }

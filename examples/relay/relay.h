@@ -187,7 +187,6 @@ typedef struct report {
     live_listener listener;
     tenon_config config;
     struct reader *readers;
-    size_t count;
 } report;
 
 int report_begin(report *r, relay *of, unsigned port); /* the port, or -1 */

@@ -136,7 +136,10 @@ enum {
 enum {
     TENON_CONTINUE = 0, /* done with the event; go on */
     TENON_STOP = 1,     /* done with the event; leave the loop */
-    TENON_AGAIN = 2     /* keep the event: the same one comes again; leave the loop */
+    /* Keep the event: the same one comes again; leave the loop. Meanwhile nothing is
+     * read, so of the timers only those of the handshake, of the close and of stalled
+     * output run; they drop the event. */
+    TENON_AGAIN = 2
 };
 
 /* ---------------------------------------------------------------- protocol */
@@ -310,7 +313,8 @@ enum {
      * TENON_PLAIN_GET); answer with tenon_reject. */
     TENON_EV_REQUEST = 1,
     /* Client: the server answered with something other than 101. The head is
-     * readable while this event is current. BODY follows, then CLOSED. */
+     * readable while this event is current. BODY follows, then CLOSED: at the end of
+     * the body if its Content-Length tells it, else with that of the stream. */
     TENON_EV_RESPONSE = 2,
     /* The connection is open. data, size: the subprotocol in use, data NULL
      * without one. The head is readable while this event is current. Always the
@@ -318,7 +322,7 @@ enum {
     TENON_EV_OPEN = 3,
     /* A message, or with TENON_CHUNKS a piece of one. opcode: TEXT or BINARY.
      * Flags FIRST and LAST of the message, FRAME_FIRST and FRAME_LAST of the
-     * frame, RSV1 to RSV3. offset: octets of this message before data.
+     * frame, RSV1 to RSV3 (with FIRST also those of the first frame). offset: octets of this message before data.
      * frame_size: payload of the current frame (the last one, for a whole
      * message). An empty piece comes only to carry LAST. Text that is not UTF-8 is
      * told up to its first bad octet, without FRAME_LAST and LAST. */

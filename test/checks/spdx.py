@@ -25,7 +25,7 @@ def judge(path):
     if "\0" in text:
         return None
     lines = text.splitlines()
-    top = 1 if lines and lines[0].startswith("#!") else 0
+    top = 1 if lines and lines[0].startswith(("#!", "<!doctype")) else 0
     if len(lines) <= top or not WANTED.fullmatch(lines[top]):
         return "line %d is not the licence line" % (top + 1)
     count = sum(MARK in line for line in lines)
