@@ -3,7 +3,8 @@
  * An echo server: one thread, epoll, as many connections as the system gives.
  *
  *   echo_server [--port N] [--max-message BYTES] [--ping-interval MS] [--pong-timeout MS]
- *               [--idle-timeout MS] [--trace]
+ *               [--idle-timeout MS] [--deflate] [--no-takeover] [--window-bits N]
+ *               [--memory-level N] [--trace]
  *
  * Listens on 127.0.0.1 only; port 0 takes a free one. No pings and no idle timeout
  * unless asked for. SIGTERM and SIGINT end it:
@@ -14,6 +15,11 @@
  * writing, a desk (common/desk.h), are lent to a connection for its turn, and stay
  * with it only while octets lie in them: a connection that waits for its client takes less than
  * a kilobyte, and a file descriptor.
+ *
+ * Compression. With --deflate, offers of permessage-deflate are accepted. Each side
+ * may refer back to earlier messages, which takes some 300 KiB for a connection that
+ * compresses both ways; with --no-takeover neither may, and a few blocks serve all.
+ * --window-bits (9 to 15) and --memory-level (1 to 9) make them smaller.
  *
  * Backpressure. A client that does not read fills its socket, then its desk; then
  * tenon_send says AGAIN, the event is kept, and the server stops reading from that
@@ -34,6 +40,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/blocks.h"
+#include "common/codec.h"
 #include "common/desk.h"
 #include "common/trace.h"
 #include "common/wire.h"
@@ -54,7 +62,8 @@ typedef struct client {
     desk *desk;                  /* while it has one */
     void *head;                  /* rx of the handshake, until it is over */
     uint32_t watched;            /* what epoll looks for */
-    int is_open;
+    int is_open, is_deflated;
+    blocks blocks;               /* while it has any */
     tenon_storage storage;
     unsigned char rx[TENON_RX_MIN];
 } client;
@@ -63,6 +72,8 @@ typedef struct server {
     int poll_fd, listen_fd, signal_fd;
     int is_traced, is_stopping;
     tenon_config config;
+    tenon_deflate deflate;
+    block_pool blocks;
     client *clients;
     size_t count;
     desk_pool desks;
@@ -93,6 +104,7 @@ static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
         return TENON_CONTINUE;
     case TENON_EV_OPEN:
         c->is_open = 1;
+        c->is_deflated = tenon_inflate_size(conn) > 0;
         return TENON_CONTINUE;
     case TENON_EV_DATA:
         /* Text was checked when it came in: TRUSTED. */
@@ -120,6 +132,7 @@ static void drop_client(server *s, client *c)
     if (c->next != NULL)
         c->next->link = c->link;
     desk_drop(&s->desks, &c->desk);
+    blocks_drop(&s->blocks, &c->blocks);
     close(c->wire.fd); /* which also takes it out of epoll */
     free(c->wire.trace);
     free(c->head);
@@ -151,6 +164,9 @@ static int watch(server *s, client *c)
 /* Clears up behind a turn. */
 static void leave(server *s, client *c)
 {
+    blocks_leave(&s->blocks, c->conn, &c->blocks);
+    if (c->is_deflated && tenon_lend_rx(c->conn, c->rx, sizeof c->rx) != TENON_OK)
+        return; /* the desk holds what was inflated and not yet echoed */
     desk_leave(&s->desks, c->conn, &c->desk);
     if (c->is_open && c->head != NULL && tenon_lend_rx(c->conn, c->rx, sizeof c->rx) == TENON_OK) {
         free(c->head);
@@ -158,17 +174,34 @@ static void leave(server *s, client *c)
     }
 }
 
-/* One turn of one client: all that the library does is in tenon_pump. */
+/* All that the library does; again when it has asked for memory. */
+static int pump(server *s, client *c)
+{
+    tenon_io io;
+    int status, lent;
+    if (c->is_deflated)
+        tenon_lend_rx(c->conn, c->desk->rx, sizeof c->desk->rx); /* or it is there already */
+    wire_io(&io, on_event, c, c->desk->in, sizeof c->desk->in);
+    do {
+        status = tenon_pump(c->conn, &io);
+        lent = status == TENON_DONE ? 0 : blocks_lend(&s->blocks, c->conn, &c->blocks);
+        if (c->is_deflated && (tenon_wants(c->conn) & TENON_WANTS_RX) != 0)
+            lent = tenon_lend_rx(c->conn, c->desk->rx, sizeof c->desk->rx) == TENON_OK;
+        if (lent < 0)
+            tenon_abort(c->conn, TENON_LOCAL);
+    } while (lent != 0 && status != TENON_DONE);
+    return status;
+}
+
+/* One turn of one client. */
 static void turn(server *s, client *c)
 {
     uint64_t deadline;
-    tenon_io io;
     if (desk_take(&s->desks, c->conn, &c->desk) != 0) {
         drop_client(s, c); /* no memory: this one has to go, the others stay */
         return;
     }
-    wire_io(&io, on_event, c, c->desk->in, sizeof c->desk->in);
-    if (tenon_pump(c->conn, &io) == TENON_DONE) {
+    if (pump(s, c) == TENON_DONE) {
         drop_client(s, c);
         return;
     }
@@ -397,6 +430,7 @@ static void clean_up(server *s)
     while (s->clients != NULL)
         drop_client(s, s->clients);
     desk_free(&s->desks);
+    blocks_free(&s->blocks);
     if (s->listen_fd >= 0)
         close(s->listen_fd);
     close(s->signal_fd);
@@ -437,12 +471,27 @@ static int configure(server *s, int argc, char **argv, uint64_t *port)
         } else if (strcmp(argv[i], "--pong-timeout") == 0) {
             bad = number(argv[++i], 0, TENON_OFF - 1, &ms);
             config->pong_ms = (uint32_t)ms;
+        } else if (strcmp(argv[i], "--deflate") == 0) {
+            s->deflate.codec = codec_needed("echo_server");
+        } else if (strcmp(argv[i], "--no-takeover") == 0) {
+            s->deflate.flags = TENON_DEFLATE_RESET_OUT | TENON_DEFLATE_RESET_IN;
+        } else if (strcmp(argv[i], "--window-bits") == 0) {
+            bad = number(argv[++i], 0, 15, &ms);
+            s->deflate.out_bits = s->deflate.in_bits = (uint8_t)ms;
+        } else if (strcmp(argv[i], "--memory-level") == 0) {
+            bad = number(argv[++i], 0, 9, &ms);
+            s->deflate.memory_level = (uint8_t)ms;
         } else if (strcmp(argv[i], "--idle-timeout") == 0) {
             bad = number(argv[++i], 0, TENON_OFF - 1, &ms);
             config->idle_ms = (uint32_t)ms;
         } else {
             bad = -1;
         }
+    }
+    s->deflate.size = sizeof s->deflate;
+    if (bad == 0 && s->deflate.codec != NULL) {
+        bad = tenon_config_deflate(config, &s->deflate);
+        blocks_init(&s->blocks, &s->deflate);
     }
     return bad;
 }
@@ -456,7 +505,8 @@ int main(int argc, char **argv)
     s.config.max_message = 16u << 20;
     if (configure(&s, argc, argv, &port) != 0) {
         fprintf(stderr, "usage: echo_server [--port N] [--max-message BYTES] [--ping-interval MS]\n"
-                        "                   [--pong-timeout MS] [--idle-timeout MS] [--trace]\n");
+                        "                   [--pong-timeout MS] [--idle-timeout MS] [--deflate] [--no-takeover]\n"
+                        "                   [--window-bits N] [--memory-level N] [--trace]\n");
         return 2;
     }
     if (set_up(&s, (unsigned)port) != 0) {

@@ -17,9 +17,13 @@
 #define DESK_IN 32768
 #define DESK_TX (DESK_IN + TENON_FRAME_HEADER_MAX + TENON_TX_RESERVE)
 
+/* Where compressed messages are inflated, piece by piece. */
+#define DESK_RX 16384
+
 typedef struct desk {
     struct desk *next;
     unsigned char in[DESK_IN];
+    unsigned char rx[DESK_RX];
     unsigned char tx[DESK_TX];
 } desk;
 
