@@ -2,13 +2,13 @@
 /*
  * An echo client.
  *
- *   echo_client [--send TEXT] [--trace] URL
+ *   echo_client [--send TEXT] [--deflate] [--trace] URL
  *
  * Connects, sends TEXT, prints each message that it gets and sends it back, until
  * the connection ends. Against a server that itself echoes that would go on for
  * ever; so the text message that equals TEXT, once, is not sent back but answered
  * with a Close of 1000. Exits with 0 if both sides have said Close, else with 1 and
- * the cause on stderr.
+ * the cause on stderr. With --deflate it offers permessage-deflate.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/codec.h"
 #include "common/trace.h"
 #include "common/wire.h"
 
@@ -31,6 +32,7 @@
 typedef struct client {
     wire wire; /* first: the callbacks of wire.h expect it there */
     const char *text;
+    tenon_deflate deflate; /* codec NULL: none is offered */
     int result;
     trace trace;
     tenon_storage storage;
@@ -87,20 +89,28 @@ static void on_closed(const tenon_event *event, client *c)
     fprintf(out, "\n");
 }
 
+static int on_open(tenon_conn *conn, client *c)
+{
+    int status = c->text == NULL ? TENON_OK : tenon_send(conn, TENON_TEXT, c->text, strlen(c->text), 0);
+    if (status == TENON_ERR_AGAIN)
+        return TENON_AGAIN; /* it comes again with memory to compress */
+    printf("open\n");
+    fflush(stdout);
+    if (status != TENON_OK) {
+        fprintf(stderr, "the text cannot be sent: %s\n", tenon_status_name(status));
+        tenon_close(conn, TENON_CLOSE_NORMAL, NULL, 0);
+        c->result = 1;
+    }
+    return TENON_CONTINUE;
+}
+
 static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
 {
     client *c = user;
     tenon_head head;
     switch (event->type) {
     case TENON_EV_OPEN:
-        printf("open\n");
-        fflush(stdout);
-        if (c->text != NULL && tenon_send(conn, TENON_TEXT, c->text, strlen(c->text), 0) != TENON_OK) {
-            fprintf(stderr, "the text cannot be sent: it is not UTF-8, or too long\n");
-            tenon_close(conn, TENON_CLOSE_NORMAL, NULL, 0);
-            c->result = 1;
-        }
-        break;
+        return on_open(conn, c);
     case TENON_EV_RESPONSE:
         if (tenon_head_get(conn, &head) == TENON_OK)
             fprintf(stderr, "the server answered with status %u\n", head.status);
@@ -117,7 +127,7 @@ static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
 }
 
 /* Runs the connection over a connected socket; 0 if it ended cleanly. */
-static int run(client *c, const char *uri, void **rx, void *tx)
+static int run(client *c, const char *uri, wire_memory *memory, void *tx)
 {
     tenon_config config;
     tenon_request request;
@@ -127,8 +137,10 @@ static int run(client *c, const char *uri, void **rx, void *tx)
     tenon_config_client(&config, sizeof config);
     config.random = wire_random;
     config.max_message = MESSAGE_MAX;
+    if (c->deflate.codec != NULL)
+        tenon_config_deflate(&config, &c->deflate);
     tenon_init(&c->storage, sizeof c->storage, &config, &conn);
-    tenon_lend(conn, *rx, RX_SIZE, tx, TX_SIZE);
+    tenon_lend(conn, memory->rx, RX_SIZE, tx, TX_SIZE);
     memset(&request, 0, sizeof request);
     request.size = sizeof request;
     request.uri = uri;
@@ -138,18 +150,21 @@ static int run(client *c, const char *uri, void **rx, void *tx)
         return 1;
     }
     wire_io(&io, on_event, c, c->in, sizeof c->in);
-    return wire_drive(conn, &io, rx) == TENON_DONE ? c->result : 1;
+    return wire_drive(conn, &io, memory) == TENON_DONE ? c->result : 1;
 }
 
 int main(int argc, char **argv)
 {
     static client c;
     const char *uri = NULL;
-    void *rx, *tx;
+    wire_memory memory = {NULL, NULL, NULL};
+    void *tx;
     int i, bad = 0, result = 1;
     for (i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--trace") == 0)
             c.wire.trace = &c.trace;
+        else if (strcmp(argv[i], "--deflate") == 0)
+            c.deflate.codec = codec_needed("echo_client");
         else if (strcmp(argv[i], "--send") == 0 && i + 1 < argc)
             c.text = argv[++i];
         else if (argv[i][0] != '-' && uri == NULL)
@@ -158,18 +173,21 @@ int main(int argc, char **argv)
             bad = 1;
     }
     if (uri == NULL || bad) {
-        fprintf(stderr, "usage: echo_client [--send TEXT] [--trace] URL\n");
+        fprintf(stderr, "usage: echo_client [--send TEXT] [--deflate] [--trace] URL\n");
         return 2;
     }
     trace_init(&c.trace, TENON_CLIENT);
     c.wire.fd = wire_connect(uri);
     if (c.wire.fd < 0)
         return 1;
-    rx = malloc(RX_SIZE);
+    c.deflate.size = sizeof c.deflate;
+    memory.rx = malloc(RX_SIZE);
     tx = malloc(TX_SIZE);
-    if (rx != NULL && tx != NULL)
-        result = run(&c, uri, &rx, tx);
-    free(rx);
+    if (memory.rx != NULL && tx != NULL)
+        result = run(&c, uri, &memory, tx);
+    free(memory.rx);
+    free(memory.deflate);
+    free(memory.inflate);
     free(tx);
     close(c.wire.fd);
     return result;

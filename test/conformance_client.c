@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../examples/common/codec.h"
 #include "../examples/common/wire.h"
 #include "tenon/frame.h"
 
@@ -73,8 +74,9 @@ static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
     return TENON_CONTINUE;
 }
 
-static int drive(session *s, const char *uri, void **rx)
+static int drive(session *s, const char *uri, wire_memory *memory)
 {
+    static tenon_deflate deflate;
     tenon_config config;
     tenon_request request;
     tenon_conn *conn;
@@ -84,32 +86,38 @@ static int drive(session *s, const char *uri, void **rx)
     config.max_message = MESSAGE_MAX;
     config.max_fragments = FRAGMENTS_MAX;
     config.random = wire_random;
+    deflate.size = sizeof deflate;
+    deflate.codec = codec();
+    if (deflate.codec != NULL)
+        tenon_config_deflate(&config, &deflate);
     tenon_init(&s->storage, sizeof s->storage, &config, &conn);
-    tenon_lend(conn, *rx, RX_SIZE, s->tx, sizeof s->tx);
+    tenon_lend(conn, memory->rx, RX_SIZE, s->tx, sizeof s->tx);
     memset(&request, 0, sizeof request);
     request.size = sizeof request;
     request.uri = uri;
     if (tenon_connect(conn, &request) != TENON_OK)
         return -1;
     wire_io(&io, on_event, s, s->in, sizeof s->in);
-    return wire_drive(conn, &io, rx) == TENON_DONE && s->was_open ? 0 : -1;
+    return wire_drive(conn, &io, memory) == TENON_DONE && s->was_open ? 0 : -1;
 }
 
 /* One connection from begin to end; 0 if it was open. */
 static int visit(session *s, const char *uri, int echoes)
 {
-    void *rx = malloc(RX_SIZE);
+    wire_memory memory = {malloc(RX_SIZE), NULL, NULL};
     int result = -1;
     s->echoes = echoes;
     s->was_open = 0;
     s->text_size = 0;
     s->wire.trace = NULL;
     s->wire.fd = wire_connect(uri);
-    if (rx != NULL && s->wire.fd >= 0)
-        result = drive(s, uri, &rx);
+    if (memory.rx != NULL && s->wire.fd >= 0)
+        result = drive(s, uri, &memory);
     if (s->wire.fd >= 0)
         close(s->wire.fd);
-    free(rx);
+    free(memory.rx);
+    free(memory.deflate);
+    free(memory.inflate);
     s->text[s->text_size] = '\0';
     if (result != 0)
         fprintf(stderr, "conformance_client: no connection for %s\n", uri);

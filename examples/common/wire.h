@@ -36,8 +36,15 @@ int wire_prepare(int fd);
  * addresses. A socket ready for a tenon_io, or -1 after a message on stderr. */
 int wire_connect(const char *uri);
 
-/* Pumps a client's connection until CLOSED was delivered. Lends a larger rx when
- * a message needs one: *rx is from malloc. TENON_DONE, or an error of tenon_pump. */
-int wire_drive(tenon_conn *conn, const tenon_io *io, void **rx);
+/* Memory that a client's connection has besides its tx, all from malloc. */
+typedef struct wire_memory {
+    void *rx;      /* lent already */
+    void *deflate; /* blocks of permessage-deflate; NULL until they are needed */
+    void *inflate;
+} wire_memory;
+
+/* Pumps a client's connection until CLOSED was delivered. Lends a larger rx, and
+ * blocks, when they are needed. TENON_DONE, or an error of tenon_pump. */
+int wire_drive(tenon_conn *conn, const tenon_io *io, wire_memory *memory);
 
 #endif

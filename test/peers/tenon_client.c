@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/codec.h"
 #include "common/wire.h"
 #include "set.h"
 
@@ -105,8 +106,9 @@ static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
     return TENON_CONTINUE;
 }
 
-static int run(client *c, const char *uri, uint32_t max_frame, void **rx, void *tx)
+static int run(client *c, const char *uri, uint32_t max_frame, wire_memory *memory, void *tx)
 {
+    static tenon_deflate deflate;
     tenon_config config;
     tenon_request request;
     tenon_conn *conn;
@@ -115,24 +117,29 @@ static int run(client *c, const char *uri, uint32_t max_frame, void **rx, void *
     config.random = wire_random;
     config.max_message = 2 * SET_LARGEST;
     config.max_frame_out = max_frame;
+    deflate.size = sizeof deflate;
+    deflate.codec = codec();
+    if (getenv("TENON_PEERS_DEFLATE") != NULL && deflate.codec != NULL)
+        tenon_config_deflate(&config, &deflate);
     tenon_init(&c->storage, sizeof c->storage, &config, &conn);
-    tenon_lend(conn, *rx, RX_SIZE, tx, TX_SIZE);
+    tenon_lend(conn, memory->rx, RX_SIZE, tx, TX_SIZE);
     memset(&request, 0, sizeof request);
     request.size = sizeof request;
     request.uri = uri;
     if (tenon_connect(conn, &request) != TENON_OK)
         return 1;
     wire_io(&io, on_event, c, c->in, sizeof c->in);
-    return wire_drive(conn, &io, rx) == TENON_DONE ? c->result : 1;
+    return wire_drive(conn, &io, memory) == TENON_DONE ? c->result : 1;
 }
 
 int main(int argc, char **argv)
 {
     static client c;
     char uri[64];
-    void *rx = malloc(RX_SIZE), *tx = malloc(TX_SIZE);
+    wire_memory memory = {malloc(RX_SIZE), NULL, NULL};
+    void *tx = malloc(TX_SIZE);
     int result = 1;
-    if (argc < 6 || rx == NULL || tx == NULL || set_read(&c.set, argv[3]) != 0)
+    if (argc < 6 || memory.rx == NULL || tx == NULL || set_read(&c.set, argv[3]) != 0)
         return 2;
     c.code = atoi(argv[4]);
     c.reason = argv[5];
@@ -140,11 +147,13 @@ int main(int argc, char **argv)
     snprintf(uri, sizeof uri, "ws://127.0.0.1:%s/echo", argv[2]);
     c.wire.fd = wire_connect(uri);
     if (c.wire.fd >= 0) {
-        result = run(&c, uri, argc > 6 ? (uint32_t)strtoul(argv[6], NULL, 10) : 0, &rx, tx);
+        result = run(&c, uri, argc > 6 ? (uint32_t)strtoul(argv[6], NULL, 10) : 0, &memory, tx);
         close(c.wire.fd);
     }
     set_report(&c.set);
-    free(rx);
+    free(memory.rx);
+    free(memory.deflate);
+    free(memory.inflate);
     free(tx);
     return result;
 }
