@@ -34,6 +34,7 @@ typedef struct client {
     const char *text;
     tenon_deflate deflate; /* codec NULL: none is offered */
     int result;
+    wire_memory memory;
     trace trace;
     tenon_storage storage;
     unsigned char in[READ_SIZE];
@@ -89,19 +90,20 @@ static void on_closed(const tenon_event *event, client *c)
     fprintf(out, "\n");
 }
 
-static int on_open(tenon_conn *conn, client *c)
+static void on_open(tenon_conn *conn, client *c)
 {
-    int status = c->text == NULL ? TENON_OK : tenon_send(conn, TENON_TEXT, c->text, strlen(c->text), 0);
-    if (status == TENON_ERR_AGAIN)
-        return TENON_AGAIN; /* it comes again with memory to compress */
+    int status = TENON_OK;
     printf("open\n");
     fflush(stdout);
+    if (wire_lend_blocks(conn, &c->memory) != 0)
+        tenon_abort(conn, TENON_LOCAL);
+    else if (c->text != NULL)
+        status = tenon_send(conn, TENON_TEXT, c->text, strlen(c->text), 0);
     if (status != TENON_OK) {
         fprintf(stderr, "the text cannot be sent: %s\n", tenon_status_name(status));
         tenon_close(conn, TENON_CLOSE_NORMAL, NULL, 0);
         c->result = 1;
     }
-    return TENON_CONTINUE;
 }
 
 static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
@@ -110,7 +112,8 @@ static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
     tenon_head head;
     switch (event->type) {
     case TENON_EV_OPEN:
-        return on_open(conn, c);
+        on_open(conn, c);
+        break;
     case TENON_EV_RESPONSE:
         if (tenon_head_get(conn, &head) == TENON_OK)
             fprintf(stderr, "the server answered with status %u\n", head.status);
@@ -127,7 +130,7 @@ static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
 }
 
 /* Runs the connection over a connected socket; 0 if it ended cleanly. */
-static int run(client *c, const char *uri, wire_memory *memory, void *tx)
+static int run(client *c, const char *uri, void *tx)
 {
     tenon_config config;
     tenon_request request;
@@ -140,7 +143,7 @@ static int run(client *c, const char *uri, wire_memory *memory, void *tx)
     if (c->deflate.codec != NULL)
         tenon_config_deflate(&config, &c->deflate);
     tenon_init(&c->storage, sizeof c->storage, &config, &conn);
-    tenon_lend(conn, memory->rx, RX_SIZE, tx, TX_SIZE);
+    tenon_lend(conn, c->memory.rx, RX_SIZE, tx, TX_SIZE);
     memset(&request, 0, sizeof request);
     request.size = sizeof request;
     request.uri = uri;
@@ -150,14 +153,13 @@ static int run(client *c, const char *uri, wire_memory *memory, void *tx)
         return 1;
     }
     wire_io(&io, on_event, c, c->in, sizeof c->in);
-    return wire_drive(conn, &io, memory) == TENON_DONE ? c->result : 1;
+    return wire_drive(conn, &io, &c->memory) == TENON_DONE ? c->result : 1;
 }
 
 int main(int argc, char **argv)
 {
     static client c;
     const char *uri = NULL;
-    wire_memory memory = {NULL, NULL, NULL};
     void *tx;
     int i, bad = 0, result = 1;
     for (i = 1; i < argc; i++) {
@@ -181,13 +183,13 @@ int main(int argc, char **argv)
     if (c.wire.fd < 0)
         return 1;
     c.deflate.size = sizeof c.deflate;
-    memory.rx = malloc(RX_SIZE);
+    c.memory.rx = malloc(RX_SIZE);
     tx = malloc(TX_SIZE);
-    if (memory.rx != NULL && tx != NULL)
-        result = run(&c, uri, &memory, tx);
-    free(memory.rx);
-    free(memory.deflate);
-    free(memory.inflate);
+    if (c.memory.rx != NULL && tx != NULL)
+        result = run(&c, uri, tx);
+    free(c.memory.rx);
+    free(c.memory.deflate);
+    free(c.memory.inflate);
     free(tx);
     close(c.wire.fd);
     return result;

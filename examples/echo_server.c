@@ -113,8 +113,11 @@ static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
         else
             status = tenon_send_part(conn, event->opcode, event->data, event->size,
                                      TENON_TRUSTED | (event->flags & TENON_LAST));
-        /* Other errors mean that a Close has been sent, after which nothing is. */
-        return status == TENON_ERR_AGAIN ? TENON_AGAIN : TENON_CONTINUE;
+        if (status == TENON_ERR_AGAIN)
+            return TENON_AGAIN;
+        if (status != TENON_OK) /* a Close has been sent already, or is due now */
+            tenon_close(conn, TENON_CLOSE_INTERNAL, NULL, 0);
+        return TENON_CONTINUE;
     case TENON_EV_CLOSED:
         if (c->wire.trace != NULL)
             print_end(event);

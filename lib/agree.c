@@ -126,12 +126,18 @@ static uint8_t lesser(uint8_t a, uint8_t b)
     return a < b ? a : b;
 }
 
+/* The largest window of its own, as far as the codec goes. */
+static uint8_t own_bits(const tenon_deflate *deflate)
+{
+    return lesser(standard(deflate->out_bits), deflate->codec->max_bits);
+}
+
 /* --------------------------------------------------------------------- server */
 
 /* What the server makes of an offer: 0 if it cannot keep to it. */
 static int accept_offer(const tenon_deflate *deflate, const terms *t, tenon_agreed *agreed)
 {
-    agreed->out_bits = standard(deflate->out_bits);
+    agreed->out_bits = own_bits(deflate);
     agreed->in_bits = standard(deflate->in_bits);
     if (t->server_bits != 0)
         agreed->out_bits = lesser(agreed->out_bits, t->server_bits);
@@ -164,8 +170,10 @@ void tenon_agree_answer(const tenon_deflate *deflate, const tenon_fields *reques
     agreed->size = (uint32_t)sizeof *agreed;
     text[0] = '\0';
     while (next_element(request, &cursor, &element) == TENON_OK) {
-        if (!read_terms(&element, 1, &t) || !accept_offer(deflate, &t, agreed))
+        tenon_agreed made = *agreed;
+        if (!read_terms(&element, 1, &t) || !accept_offer(deflate, &t, &made))
             continue;
+        *agreed = made;
         put(text, TENON_AGREE_NAME);
         if (agreed->flags & TENON_DEFLATE_RESET_OUT)
             put(text, "; server_no_context_takeover");
@@ -173,8 +181,8 @@ void tenon_agree_answer(const tenon_deflate *deflate, const tenon_fields *reques
             put(text, "; client_no_context_takeover");
         if (t.server_bits != 0)
             put_bits(text, "server_max_window_bits", agreed->out_bits);
-        if (agreed->in_bits < 15)
-            put_bits(text, "client_max_window_bits", agreed->in_bits);
+        if (agreed->in_bits < 15) /* no more than was offered (RFC 7692, 7.1.2.2) */
+            put_bits(text, "client_max_window_bits", t.client_bits == 8 ? 8 : agreed->in_bits);
         return;
     }
 }
@@ -191,8 +199,8 @@ void tenon_agree_offer(const tenon_deflate *deflate, char text[TENON_DEFLATE_TEX
         put(text, "; client_no_context_takeover");
     if (standard(deflate->in_bits) < 15)
         put_bits(text, "server_max_window_bits", deflate->in_bits);
-    if (standard(deflate->out_bits) < 15)
-        put_bits(text, "client_max_window_bits", deflate->out_bits);
+    if (own_bits(deflate) < 15)
+        put_bits(text, "client_max_window_bits", own_bits(deflate));
     else
         put(text, "; client_max_window_bits");
 }
@@ -211,7 +219,7 @@ static void take_answer(const tenon_deflate *deflate, const terms *t, tenon_agre
 {
     agreed->on = 1;
     agreed->in_bits = standard(t->server_bits);
-    agreed->out_bits = lesser(standard(deflate->out_bits), standard(t->client_bits));
+    agreed->out_bits = lesser(own_bits(deflate), standard(t->client_bits));
     agreed->flags = (uint8_t)(deflate->flags & TENON_DEFLATE_RESET_OUT);
     if (t->client_reset)
         agreed->flags |= TENON_DEFLATE_RESET_OUT;
@@ -224,17 +232,21 @@ int tenon_agree_check(const tenon_deflate *deflate, const tenon_fields *answer, 
     tenon_cursor cursor;
     tenon_extension element;
     terms t;
+    int status;
     memset(&cursor, 0, sizeof cursor);
     memset(agreed, 0, sizeof *agreed);
     agreed->size = (uint32_t)sizeof *agreed;
-    if (next_element(answer, &cursor, &element) != TENON_OK)
+    status = next_element(answer, &cursor, &element);
+    if (status == TENON_OK) {
+        *at = element.name.data;
+        if (!read_terms(&element, 0, &t) || !keeps_to(deflate, &t))
+            return 0;
+        take_answer(deflate, &t, agreed);
+        status = next_element(answer, &cursor, &element);
+    }
+    if (status == TENON_END)
         return 1;
-    *at = element.name.data;
-    if (!read_terms(&element, 0, &t) || !keeps_to(deflate, &t))
-        return 0;
-    take_answer(deflate, &t, agreed);
-    if (next_element(answer, &cursor, &element) != TENON_OK)
-        return 1;
+    agreed->on = 0;
     *at = element.name.data;
     return 0;
 }

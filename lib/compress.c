@@ -39,25 +39,13 @@ static uint8_t *place(const tenon_conn *conn)
 /* Besides the STEP_ values: go on in the same step. */
 enum { STEP_ON = 3 };
 
-static int fail(tenon_conn *conn, uint16_t rule)
-{
-    tenon_conn_fail(conn, rule, conn->offset);
-    return STEP_AGAIN;
-}
-
-/* Told first is what was good, then the connection fails. */
-static void bad_text(tenon_conn *conn, uint16_t rule, uint64_t offset)
-{
-    conn->bits |= BIT_BAD_TEXT;
-    conn->rule = rule;
-    conn->fault = offset;
-}
-
 /* Tells what was inflated: pieces as they come, whole messages when they end. */
 static int tell(tenon_conn *conn, int ends, int drop)
 {
     size_t n = conn->held;
-    unsigned flags = conn->u.frame.message.told ? 0 : TENON_FRAME_FIRST;
+    unsigned flags = conn->u.frame.message.first & (TENON_RSV2 | TENON_RSV3);
+    if (!conn->u.frame.message.told)
+        flags |= TENON_FRAME_FIRST;
     if (!ends && (n == 0 || (tenon_recv_whole(conn) && !drop)))
         return STEP_AGAIN;
     conn->held = 0;
@@ -69,15 +57,29 @@ static int tell(tenon_conn *conn, int ends, int drop)
     return tenon_recv_tell(conn, place(conn), n, ends ? flags | TENON_FRAME_LAST : flags, ends);
 }
 
+/* Told first is what was good, then the connection fails. */
+static int fail(tenon_conn *conn, uint16_t rule, uint64_t offset, int drop)
+{
+    conn->bits |= BIT_BAD_TEXT;
+    conn->rule = rule;
+    conn->fault = offset;
+    return tell(conn, 0, drop);
+}
+
+/* Where what is found in inflated octets was: the last octet of the frame's header,
+ * for it is the same however the input was cut. */
+static uint64_t frame_offset(const tenon_conn *conn)
+{
+    return conn->offset - (conn->u.frame.at.payload.size - conn->u.frame.at.payload.left) - 1;
+}
+
 /* Behind the tail, with all inflated. */
 static int finish(tenon_conn *conn, int drop)
 {
     if (!tenon_inflater_whole(conn->inflater))
-        return fail(conn, TENON_RULE_DEFLATE_END);
-    if (conn->u.frame.message.text && !tenon_message_whole(&conn->u.frame.message)) {
-        bad_text(conn, TENON_RULE_UTF8_END, conn->offset - 1);
-        return tell(conn, 0, drop);
-    }
+        return fail(conn, TENON_RULE_DEFLATE_END, conn->offset - 1, drop);
+    if (conn->u.frame.message.text && !tenon_message_whole(&conn->u.frame.message))
+        return fail(conn, TENON_RULE_UTF8_END, conn->offset - 1, drop);
     conn->inflater->active = 0;
     tenon_recv_frame_done(conn);
     return tell(conn, 1, drop);
@@ -92,7 +94,9 @@ static int feed(tenon_conn *conn, int drop)
     if (stage(conn) > 0)
         return STEP_ON;
     if (conn->u.frame.at.payload.left == 0 && (conn->u.frame.first & 0x80) != 0)
-        return tenon_inflater_finish(conn->inflater) == TENON_OK ? STEP_ON : fail(conn, TENON_RULE_DEFLATE_EMPTY);
+        return tenon_inflater_finish(conn->inflater) == TENON_OK
+                   ? STEP_ON
+                   : fail(conn, TENON_RULE_DEFLATE_EMPTY, conn->offset - 1, drop);
     step = tell(conn, 0, drop);
     if (conn->u.frame.at.payload.left > 0)
         return step == STEP_EVENT ? STEP_EVENT : STEP_IDLE;
@@ -101,13 +105,14 @@ static int feed(tenon_conn *conn, int drop)
 }
 
 /* The limit leaves no room: one octet more is too much. */
-static int probe(tenon_conn *conn)
+static int probe(tenon_conn *conn, int drop)
 {
     uint8_t extra;
     size_t n = 0;
-    if (tenon_inflater_run(conn->inflater, &extra, 1, &n) != TENON_OK)
-        return fail(conn, TENON_RULE_DEFLATE);
-    return n > 0 ? fail(conn, TENON_RULE_MESSAGE_SIZE) : STEP_ON;
+    int status = tenon_inflater_run(conn->inflater, &extra, 1, &n);
+    if (n > 0)
+        return fail(conn, TENON_RULE_MESSAGE_SIZE, frame_offset(conn), drop);
+    return status == TENON_OK ? STEP_ON : fail(conn, TENON_RULE_DEFLATE, frame_offset(conn), drop);
 }
 
 /* Inflates into the room that rx and the limit leave, and checks text. */
@@ -117,17 +122,16 @@ static int inflate(tenon_conn *conn, int drop)
     size_t room = tenon_recv_room(conn) - conn->held, n = 0, good;
     uint64_t left = tenon_recv_limit(conn) - message->size;
     uint8_t *out = place(conn) + conn->held;
+    int status;
     if (room > left)
         room = (size_t)left;
-    if (tenon_inflater_run(conn->inflater, out, room, &n) != TENON_OK)
-        return fail(conn, TENON_RULE_DEFLATE);
+    status = tenon_inflater_run(conn->inflater, out, room, &n);
     good = message->text ? tenon_utf8_check(&message->utf8, out, n) : n;
     conn->held += (uint32_t)good;
     message->size += good;
-    if (good == n)
-        return STEP_ON;
-    bad_text(conn, TENON_RULE_UTF8, conn->offset);
-    return tell(conn, 0, drop);
+    if (good < n)
+        return fail(conn, TENON_RULE_UTF8, frame_offset(conn), drop);
+    return status == TENON_OK ? STEP_ON : fail(conn, TENON_RULE_DEFLATE, frame_offset(conn), drop);
 }
 
 /* No room in rx for what comes. */
@@ -139,7 +143,8 @@ static int no_room(tenon_conn *conn, int drop)
     return STEP_IDLE;
 }
 
-static int step(tenon_conn *conn, int drop)
+/* Works on a frame until there is something to tell, or more is needed. */
+static int inflate_step(tenon_conn *conn, int drop)
 {
     int found = STEP_ON;
     if (conn->inflater == NULL) {
@@ -153,12 +158,23 @@ static int step(tenon_conn *conn, int drop)
         if (tenon_inflater_hungry(conn->inflater))
             found = feed(conn, drop);
         else if (conn->u.frame.message.size >= tenon_recv_limit(conn))
-            found = probe(conn);
+            found = probe(conn, drop);
         else if (conn->held >= tenon_recv_room(conn))
             found = no_room(conn, drop);
         else
             found = inflate(conn, drop);
     }
+    return found;
+}
+
+/* The same, and whether there is more to do without further input. */
+static int step(tenon_conn *conn, int drop)
+{
+    int found = inflate_step(conn, drop);
+    conn->deflate &= (uint8_t)~DEFLATE_STAGED;
+    if (conn->u.frame.inside &&
+        (conn->u.frame.at.payload.left == 0 || (conn->inflater != NULL && !tenon_inflater_hungry(conn->inflater))))
+        conn->deflate |= DEFLATE_STAGED;
     return found;
 }
 
@@ -274,7 +290,7 @@ static void answer(tenon_conn *conn, const tenon_fields *request, char *text)
 {
     tenon_agreed agreed;
     text[0] = '\0';
-    if (conn->rsv_first & TENON_RSV1)
+    if ((conn->rsv_first | conn->rsv_next) & TENON_RSV1)
         return; /* the bit has an owner (RFC 7692, 5) */
     tenon_agree_answer(settings(conn), request, text, &agreed);
     if (agreed.on)
@@ -300,8 +316,11 @@ static uint16_t judge(tenon_conn *conn, const tenon_fields *fields, const char *
 /* A client that cannot do without it says so (RFC 7692, 5.1). */
 static void opened(tenon_conn *conn)
 {
-    if ((conn->deflate & DEFLATE_ON) == 0 && (settings(conn)->flags & TENON_DEFLATE_REQUIRED) != 0)
-        tenon_close(conn, TENON_CLOSE_EXTENSION, NULL, 0);
+    if ((conn->deflate & DEFLATE_ON) != 0 || (settings(conn)->flags & TENON_DEFLATE_REQUIRED) == 0)
+        return;
+    conn->bits |= BIT_CLOSE_ASKED;
+    conn->cause = TENON_LOCAL;
+    tenon_send_close(conn, TENON_CLOSE_EXTENSION, 0);
 }
 
 /* ----------------------------------------------------------------------- blocks */
@@ -318,7 +337,9 @@ static int is_inflater_free(const tenon_conn *conn)
 
 static uint32_t wants(const tenon_conn *conn)
 {
-    uint32_t found = conn->deflate & DEFLATE_WANTS_DEFLATE ? TENON_WANTS_DEFLATE : 0u;
+    uint32_t found = 0;
+    if ((conn->deflate & DEFLATE_WANTS_DEFLATE) != 0 && conn->want_room > 0)
+        found |= TENON_WANTS_DEFLATE;
     if (conn->deflater != NULL && is_deflater_free(conn))
         found |= TENON_FREE_DEFLATE;
     if (conn->inflater != NULL && is_inflater_free(conn))
@@ -345,12 +366,6 @@ size_t tenon_inflate_size(const tenon_conn *conn)
     return tenon_inflater_size(settings(conn)->codec, conn->in_bits);
 }
 
-/* Where a block may begin: a multiple of the offset that follows one octet. */
-struct alignment {
-    char octet;
-    tenon_storage storage;
-};
-
 /* What both lends refuse. free: the block that is lent now may go. */
 static int check_block(const tenon_conn *conn, const void *block, size_t size, size_t least, int is_free)
 {
@@ -358,7 +373,7 @@ static int check_block(const tenon_conn *conn, const void *block, size_t size, s
         return TENON_ERR_NULL;
     if (least == 0 || conn->phase < TENON_PHASE_OPENING)
         return TENON_ERR_STATE;
-    if (block != NULL && (size < least || (uintptr_t)block % offsetof(struct alignment, storage) != 0))
+    if (block != NULL && (size < least || !tenon_block_aligned(block)))
         return TENON_ERR_SIZE;
     return is_free ? TENON_OK : TENON_ERR_BUSY;
 }
@@ -450,9 +465,11 @@ int tenon_deflate_set(tenon_conn *conn, const tenon_agreed *agreed)
     if (agreed->size < sizeof *agreed)
         return TENON_ERR_SIZE;
     if (conn->config->transform == NULL || conn->config->handshake != NULL || conn->phase != TENON_PHASE_OPENING ||
-        (conn->bits & BIT_EVENT) != 0 || (conn->rsv_first & TENON_RSV1) != 0)
+        (conn->bits & BIT_EVENT) != 0 || ((conn->rsv_first | conn->rsv_next) & TENON_RSV1) != 0)
         return TENON_ERR_STATE;
-    if (agreed->on && (agreed->out_bits < 8 || agreed->out_bits > 15 || agreed->in_bits < 8 || agreed->in_bits > 15))
+    if (agreed->on && (agreed->out_bits < 8 || agreed->out_bits > settings(conn)->codec->max_bits ||
+                       agreed->in_bits < 8 || agreed->in_bits > 15 ||
+                       (agreed->flags & ~(TENON_DEFLATE_RESET_OUT | TENON_DEFLATE_RESET_IN)) != 0))
         return TENON_ERR_ARG;
     if (agreed->on)
         agree(conn, agreed);

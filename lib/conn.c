@@ -178,7 +178,7 @@ int tenon_grant(tenon_conn *conn, uint32_t rsv_first, uint32_t rsv_next, uint32_
         return TENON_ERR_ARG;
     if (conn->phase != TENON_PHASE_DECIDE && conn->phase != TENON_PHASE_OPENING)
         return TENON_ERR_STATE;
-    if ((conn->deflate & DEFLATE_ON) != 0 && (rsv_first & TENON_RSV1) != 0)
+    if ((conn->deflate & DEFLATE_ON) != 0 && ((rsv_first | rsv_next) & TENON_RSV1) != 0)
         return TENON_ERR_STATE; /* one owner for a bit (RFC 7692, 5) */
     conn->rsv_first = (uint8_t)(rsv_first | (conn->deflate & DEFLATE_ON ? TENON_RSV1 : 0u));
     conn->rsv_next = (uint8_t)rsv_next;
@@ -238,6 +238,12 @@ static int wants_read(const tenon_conn *conn)
            conn->phase == TENON_PHASE_DRAIN;
 }
 
+/* Whether there are octets to work on: lent, or taken in to be inflated. */
+static int has_input(const tenon_conn *conn)
+{
+    return conn->in_left > 0 || (conn->deflate & DEFLATE_STAGED) != 0;
+}
+
 /* Whether tenon_next would find something, by what is cheap to see. */
 static int wants_next(const tenon_conn *conn)
 {
@@ -249,11 +255,11 @@ static int wants_next(const tenon_conn *conn)
         return 1;
     if (conn->phase == TENON_PHASE_BODY && conn->mark == 0)
         return 1;
-    if (is_over(conn) || ((conn->bits & BIT_EOF) != 0 && conn->in_left == 0 && conn->phase != TENON_PHASE_DRAIN))
+    if (is_over(conn) || ((conn->bits & BIT_EOF) != 0 && !has_input(conn) && conn->phase != TENON_PHASE_DRAIN))
         return 1;
     if (tenon_deadline(conn) != TENON_NEVER && tenon_deadline(conn) <= conn->now)
         return 1;
-    return conn->in_left > 0 && conn->phase != TENON_PHASE_DECIDE && (conn->bits & BIT_WANTS_RX) == 0;
+    return has_input(conn) && conn->phase != TENON_PHASE_DECIDE && (conn->bits & BIT_WANTS_RX) == 0;
 }
 
 static int wants_tx(const tenon_conn *conn)
@@ -622,6 +628,7 @@ void tenon_conn_drain(tenon_conn *conn)
     conn->since = conn->now;
     conn->held = 0;
     conn->want_room = 0;
+    conn->deflate &= (uint8_t)~DEFLATE_STAGED;
     conn->bits &= ~(BIT_WANTS_RX | BIT_HEAD | BIT_BAD_TEXT);
     if (conn->bits & BIT_FAILED)
         conn->bits |= BIT_WRITES_OVER;
@@ -648,6 +655,7 @@ void tenon_conn_end(tenon_conn *conn)
     conn->in_left = 0;
     conn->held = 0;
     conn->want_room = 0;
+    conn->deflate &= (uint8_t)~DEFLATE_STAGED;
     conn->bits &= ~(BIT_PONG_PENDING | BIT_CLOSE_PENDING | BIT_WANTS_RX | BIT_HEAD | BIT_STALL);
 }
 
@@ -743,7 +751,7 @@ static int input_step(tenon_conn *conn)
 /* Nothing can be done with the input: what has ended, and what time demands. */
 static int idle_step(tenon_conn *conn)
 {
-    if (conn->in_left > 0 && conn->phase != TENON_PHASE_DECIDE)
+    if (has_input(conn) && conn->phase != TENON_PHASE_DECIDE)
         return STEP_IDLE; /* waits for memory */
     if ((conn->bits & BIT_EOF) != 0 && conn->in_left == 0 && eof_step(conn) == STEP_AGAIN)
         return STEP_AGAIN;

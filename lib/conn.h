@@ -66,6 +66,7 @@ enum {
 #define DEFLATE_WANTS_INFLATE 0x08u  /* with BIT_WANTS_RX: what it stands for */
 #define DEFLATE_WANTS_DEFLATE 0x10u  /* a send was refused for want of the block */
 #define DEFLATE_REF 0x20u            /* the reference being framed is compressed */
+#define DEFLATE_STAGED 0x40u         /* input was taken in that is not dealt with */
 
 struct tenon_conn {
     const tenon_config *config;

@@ -10,6 +10,17 @@ static size_t aligned(size_t n)
     return (n + 15) / 16 * 16;
 }
 
+/* Where a block may begin: a multiple of the offset that follows one octet. */
+struct alignment {
+    char octet;
+    tenon_storage storage;
+};
+
+int tenon_block_aligned(const void *block)
+{
+    return (uintptr_t)block % offsetof(struct alignment, storage) == 0;
+}
+
 /* ---------------------------------------------------------------- inflating */
 
 size_t tenon_inflater_size(const tenon_codec *codec, unsigned bits)
@@ -72,11 +83,13 @@ int tenon_inflater_run(tenon_inflater *f, uint8_t *out, size_t room, size_t *n)
         size_t before = in_size;
         status = f->codec->inflate(f->state, &in, &in_size, &out, &left);
         if (status == TENON_END && in_size == before && left == room)
-            break; /* a final block of nothing has ended where one began: no progress */
+            break; /* no progress */
     } while (status == TENON_END && in_size > 0);
     f->at = f->end - (uint32_t)in_size;
     f->full = left == 0;
     *n = room - left;
+    if (status >= 0 && in_size > 0 && left > 0)
+        return TENON_ERR_PROTOCOL; /* the codec is stuck */
     return status < 0 ? status : TENON_OK;
 }
 

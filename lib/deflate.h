@@ -18,6 +18,9 @@
 /* Least octets of a stage: the tail, and enough to make progress in few steps. */
 #define TENON_STAGE_MIN 256
 
+/* 1 if a block may begin there. */
+TENON_INTERNAL int tenon_block_aligned(const void *block);
+
 /* ---------------------------------------------------------------- inflating */
 
 typedef struct tenon_inflater {

@@ -5,7 +5,7 @@
 static int is_good(const tenon_deflate *deflate, unsigned bits)
 {
     return deflate != NULL && deflate->codec != NULL && bits >= deflate->codec->min_bits &&
-           bits <= deflate->codec->max_bits;
+           bits <= deflate->codec->max_bits && deflate->memory_level <= 9 && deflate->level <= 9;
 }
 
 static unsigned memory_level(const tenon_deflate *deflate)
@@ -42,9 +42,12 @@ int tenon_prepare_deflate(tenon_prepared *prepared, const tenon_deflate *deflate
     size_t size;
     if (prepared == NULL || deflate == NULL || deflate->codec == NULL || block == NULL || out == NULL)
         return TENON_ERR_NULL;
+    if (deflate->size < sizeof *deflate)
+        return TENON_ERR_SIZE;
     if (!is_good(deflate, bits))
         return TENON_ERR_ARG;
-    if (prepared->size < sizeof *prepared || block_size < tenon_prepare_size(deflate, bits))
+    if (prepared->size < sizeof *prepared || block_size < tenon_prepare_size(deflate, bits) ||
+        !tenon_block_aligned(block))
         return TENON_ERR_SIZE;
     d = tenon_deflater_make(deflate, bits, block, block_size);
     if (d == NULL)

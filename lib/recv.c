@@ -162,6 +162,8 @@ static int text_checked(const tenon_conn *conn, uint8_t first)
 {
     if (conn->bits & BIT_OPAQUE)
         return 0;
+    if (is_compressed(conn, first))
+        first &= 0xbf; /* a bit of the library's own */
     return (conn->config->flags & TENON_RELAY) == 0 || (first & 0x70) == 0;
 }
 
@@ -539,7 +541,7 @@ static uint64_t inflated_need(const tenon_conn *conn)
 size_t tenon_recv_needed(const tenon_conn *conn)
 {
     uint64_t need;
-    if ((conn->bits & BIT_WANTS_RX) == 0)
+    if ((conn->bits & BIT_WANTS_RX) == 0 || (conn->deflate & DEFLATE_WANTS_INFLATE) != 0)
         return 0;
     if (conn->phase != TENON_PHASE_FRAMES || is_control(conn->u.frame.first) || !tenon_recv_whole(conn))
         return TENON_RX_MIN;

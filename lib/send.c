@@ -303,6 +303,14 @@ static int check_data(const tenon_conn *conn, int opcode, const void *data, size
     return may_send(conn) ? TENON_OK : TENON_ERR_STATE;
 }
 
+/* WRITABLE is to come when there is so much room. */
+static int again(tenon_conn *conn, uint64_t need)
+{
+    conn->want_room = (uint32_t)(need > UINT32_MAX ? UINT32_MAX : need);
+    conn->deflate &= (uint8_t)~DEFLATE_WANTS_DEFLATE;
+    return TENON_ERR_AGAIN;
+}
+
 /* Refuses for want of room. Nothing overtakes a Pong or a reference. */
 static int check_room(tenon_conn *conn, uint64_t need)
 {
@@ -310,8 +318,7 @@ static int check_room(tenon_conn *conn, uint64_t need)
         return TENON_ERR_TOO_BIG;
     if ((conn->bits & (BIT_REF | BIT_PONG_PENDING)) == 0 && need <= tenon_queue_room(&conn->queue))
         return TENON_OK;
-    conn->want_room = (uint32_t)(need > UINT32_MAX ? UINT32_MAX : need);
-    return TENON_ERR_AGAIN;
+    return again(conn, need);
 }
 
 /* Octets on the wire of n octets of data, cut into frames of at most max. */
@@ -356,8 +363,8 @@ static int check_block(tenon_conn *conn)
 {
     if (conn->deflater != NULL)
         return TENON_OK;
+    again(conn, 1);
     conn->deflate |= DEFLATE_WANTS_DEFLATE;
-    conn->want_room = 1;
     return TENON_ERR_AGAIN;
 }
 
@@ -381,6 +388,8 @@ static int text_checked(const tenon_conn *conn, int opcode, uint32_t flags)
 {
     if (opcode != TENON_TEXT || (flags & TENON_TRUSTED) != 0 || (conn->bits & BIT_OPAQUE) != 0)
         return 0;
+    if (transform(conn) != NULL)
+        flags &= ~(uint32_t)TENON_RSV1; /* a bit of the library's own */
     return (conn->config->flags & TENON_RELAY) == 0 || rsv_of(flags) == 0;
 }
 
@@ -446,10 +455,8 @@ int tenon_send_part(tenon_conn *conn, int opcode, const void *data, size_t n, ui
 /* Takes on a reference that has been checked. */
 static int begin_ref(tenon_conn *conn, unsigned opcode, const void *data, size_t n, int compress, void *cookie)
 {
-    if (conn->bits & (BIT_REF | BIT_PONG_PENDING)) {
-        conn->want_room = 1;
-        return TENON_ERR_AGAIN;
-    }
+    if (conn->bits & (BIT_REF | BIT_PONG_PENDING))
+        return again(conn, 1);
     conn->ref_data = data;
     conn->ref_left = n;
     conn->ref_cookie = cookie;
@@ -458,8 +465,8 @@ static int begin_ref(tenon_conn *conn, unsigned opcode, const void *data, size_t
         conn->deflate |= DEFLATE_REF;
     conn->bits |= BIT_REF | BIT_REF_FIRST;
     tenon_send_waiting(conn);
-    if ((conn->bits & BIT_FAILED) == 0)
-        return TENON_OK;
+    if ((conn->bits & BIT_FAILED) == 0 || conn->rule != TENON_RULE_RANDOM)
+        return TENON_OK; /* also when the codec failed */
     conn->bits &= ~BIT_REF; /* refused: no RELEASED */
     return TENON_ERR_RANDOM;
 }
@@ -516,7 +523,8 @@ int tenon_send_prepared(tenon_conn *conn, const tenon_prepared *prepared, uint32
         return TENON_ERR_NULL;
     if (prepared->size < sizeof *prepared)
         return TENON_ERR_SIZE;
-    if (transform(conn) != NULL && prepared->deflated != NULL && prepared->window_bits <= conn->out_bits)
+    if (transform(conn) != NULL && prepared->deflated != NULL && prepared->window_bits <= conn->out_bits &&
+        (flags & TENON_UNCOMPRESSED) == 0)
         return send_deflated(conn, prepared, flags, cookie);
     flags |= TENON_TRUSTED | TENON_UNCOMPRESSED;
     if (flags & TENON_COPY)
@@ -534,10 +542,8 @@ static int send_control(tenon_conn *conn, uint8_t opcode, const void *data, size
     if (!may_send(conn))
         return TENON_ERR_STATE;
     need = header_size(conn, n) + n;
-    if (!has_room(conn, need) || (conn->bits & BIT_PONG_PENDING) != 0) {
-        conn->want_room = (uint32_t)need;
-        return TENON_ERR_AGAIN;
-    }
+    if (!has_room(conn, need) || (conn->bits & BIT_PONG_PENDING) != 0)
+        return again(conn, need);
     return put_frame(conn, 0x80 | opcode, data, n);
 }
 

@@ -22,7 +22,7 @@
 
 /* One read; and a tx that takes whatever piece of a message may lie in it. */
 #define READ_SIZE 65536
-#define TX_SIZE (READ_SIZE + TENON_FRAME_HEADER_MAX + TENON_TX_RESERVE)
+#define TX_SIZE (2 * READ_SIZE) /* what does not compress becomes longer */
 #define RX_SIZE 16384
 #define MESSAGE_MAX ((uint64_t)16 << 20)
 #define FRAGMENTS_MAX (1u << 20)
@@ -30,6 +30,7 @@
 
 typedef struct session {
     wire wire; /* first: the callbacks of wire.h expect it there */
+    wire_memory memory;
     int echoes;
     int was_open;
     char text[16]; /* the start of what came, if it is not echoed */
@@ -64,8 +65,11 @@ static void keep_text(session *s, const tenon_event *event)
 static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
 {
     session *s = user;
-    if (event->type == TENON_EV_OPEN)
+    if (event->type == TENON_EV_OPEN) {
         s->was_open = 1;
+        if (wire_lend_blocks(conn, &s->memory) != 0)
+            tenon_abort(conn, TENON_LOCAL);
+    }
     if (event->type != TENON_EV_DATA)
         return TENON_CONTINUE;
     if (s->echoes)
@@ -74,7 +78,7 @@ static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
     return TENON_CONTINUE;
 }
 
-static int drive(session *s, const char *uri, wire_memory *memory)
+static int drive(session *s, const char *uri)
 {
     static tenon_deflate deflate;
     tenon_config config;
@@ -91,33 +95,34 @@ static int drive(session *s, const char *uri, wire_memory *memory)
     if (deflate.codec != NULL)
         tenon_config_deflate(&config, &deflate);
     tenon_init(&s->storage, sizeof s->storage, &config, &conn);
-    tenon_lend(conn, memory->rx, RX_SIZE, s->tx, sizeof s->tx);
+    tenon_lend(conn, s->memory.rx, RX_SIZE, s->tx, sizeof s->tx);
     memset(&request, 0, sizeof request);
     request.size = sizeof request;
     request.uri = uri;
     if (tenon_connect(conn, &request) != TENON_OK)
         return -1;
     wire_io(&io, on_event, s, s->in, sizeof s->in);
-    return wire_drive(conn, &io, memory) == TENON_DONE && s->was_open ? 0 : -1;
+    return wire_drive(conn, &io, &s->memory) == TENON_DONE && s->was_open ? 0 : -1;
 }
 
 /* One connection from begin to end; 0 if it was open. */
 static int visit(session *s, const char *uri, int echoes)
 {
-    wire_memory memory = {malloc(RX_SIZE), NULL, NULL};
     int result = -1;
+    memset(&s->memory, 0, sizeof s->memory);
+    s->memory.rx = malloc(RX_SIZE);
     s->echoes = echoes;
     s->was_open = 0;
     s->text_size = 0;
     s->wire.trace = NULL;
     s->wire.fd = wire_connect(uri);
-    if (memory.rx != NULL && s->wire.fd >= 0)
-        result = drive(s, uri, &memory);
+    if (s->memory.rx != NULL && s->wire.fd >= 0)
+        result = drive(s, uri);
     if (s->wire.fd >= 0)
         close(s->wire.fd);
-    free(memory.rx);
-    free(memory.deflate);
-    free(memory.inflate);
+    free(s->memory.rx);
+    free(s->memory.deflate);
+    free(s->memory.inflate);
     s->text[s->text_size] = '\0';
     if (result != 0)
         fprintf(stderr, "conformance_client: no connection for %s\n", uri);

@@ -48,6 +48,7 @@ has() {
     binutils) command -v nm && command -v objdump && command -v ar ;;
     nodejs) command -v node ;;
     libev-dev) echo '#include <ev.h>' | gcc -E - ;;
+    zlib1g-dev) echo '#include <zlib.h>' | gcc -E - ;;
     nginx | haproxy | apache2) PATH=$PATH:/usr/sbin command -v "$1" ;;
     golang-go) command -v go ;;
     golang-github-gorilla-websocket-dev) test -d /usr/share/gocode/src/github.com/gorilla/websocket ;;
@@ -71,7 +72,7 @@ runtime() {
 }
 
 # ca-certificates, npm: for the packages that the interoperability tests pin.
-wanted='gcc g++ make cmake binutils git pkg-config ca-certificates libcmocka-dev libev-dev
+wanted='gcc g++ make cmake binutils git pkg-config ca-certificates libcmocka-dev libev-dev zlib1g-dev
     clang-19 libclang-rt-19-dev libfuzzer-19-dev gcc-arm-none-eabi libnewlib-arm-none-eabi
     python3 python3-websockets nodejs npm'
 [ -z "$real" ] || wanted="$wanted
@@ -205,7 +206,7 @@ check() {
 
 step 'check: licence lines' check spdx.py
 step 'check: layers' check layers.py
-step 'check: length of functions' check functions.py lib/*.[ch]
+step 'check: length of functions' check functions.py lib/*.[ch] lib/*/*.c
 step 'check: length of functions in examples' check functions.py examples/*.c examples/*/*.[ch]
 step 'check: strict compilation' sh test/checks/strict.sh build/checks/strict
 step 'check: symbols' check symbols.py build/libtenon.a

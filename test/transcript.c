@@ -28,6 +28,9 @@
  *                       a larger rx when it is wanted; handshake: begin with the
  *                       HTTP head, not with an open connection; random_fails N: the
  *                       N-th call of the random source fails
+ *   config deflate [required] [reset_out] [reset_in] [out=N] [in=N] [threshold=N]
+ *                       permessage-deflate over zlib: offered or answered with
+ *                       handshake, else agreed on; blocks are lent when they are wanted
  *   on EVENT ACTION     what the program does whenever that event comes
  *
  * Then steps, in order:
@@ -69,6 +72,7 @@
  * ACTIONs; what they must return stands behind: -> STATE (for TENON_ERR_STATE)
  *
  *   send|part|ref|prepared text|binary ITEMS [last] [trusted] [rsv=N] [copy]
+ *           [compress] [uncompressed]
  *   echo | ping ITEMS | pong ITEMS | close CODE|none [ITEMS] | abort local|remote
  *   accept [protocol="..."] [extensions="..."] [header="Name: value"]
  *   reject STATUS [reason="..."] [header="..."] [body="..."] [copy]

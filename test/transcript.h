@@ -19,6 +19,7 @@
 
 #include "tenon/frame.h"
 #include "tenon/handshake.h"
+#include "tenon/zlib.h"
 
 /* ------------------------------------------------------------------ octets */
 
@@ -98,6 +99,7 @@ typedef struct test_case {
     tenon_config config; /* the limits and flags of it */
     size_t rx, tx;
     int grow, handshake, ticks;
+    tenon_deflate deflate; /* its codec is NULL without permessage-deflate */
     unsigned random_fails; /* which call, from 1; 0: none */
     action *on;
     size_t on_count;
@@ -157,6 +159,7 @@ typedef struct run {
     tenon_conn *conn;
     uint8_t *rx, *tx;
     size_t rx_size;
+    void *blocks[2]; /* to compress, to inflate */
     tenon_stats stats;
     tenon_request request;
     const char *names[4]; /* and what it borrows, until it is decided */

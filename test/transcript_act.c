@@ -14,6 +14,10 @@ static uint32_t flags_of(const words *w, size_t from)
             bits |= TENON_LAST;
         if (is_word(t, "copy"))
             bits |= TENON_COPY;
+        if (is_word(t, "compress"))
+            bits |= TENON_COMPRESS;
+        if (is_word(t, "uncompressed"))
+            bits |= TENON_UNCOMPRESSED;
         if (!t->quoted && strncmp(t->word, "rsv=", 4) == 0)
             bits |= (uint32_t)(t->word[4] - '0') << 4;
     }
@@ -22,7 +26,8 @@ static uint32_t flags_of(const words *w, size_t from)
 
 static int is_flag(const token *t)
 {
-    return is_word(t, "trusted") || is_word(t, "last") || is_word(t, "copy")
+    return is_word(t, "trusted") || is_word(t, "last") || is_word(t, "copy") || is_word(t, "compress")
+           || is_word(t, "uncompressed")
            || (!t->quoted && strncmp(t->word, "rsv=", 4) == 0);
 }
 

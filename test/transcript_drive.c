@@ -82,7 +82,10 @@ static void free_connection(run *r)
     free(r->rx);
     free(r->tx);
     free(r->lent);
+    free(r->blocks[0]);
+    free(r->blocks[1]);
     r->memory = r->rx = r->tx = r->lent = NULL;
+    r->blocks[0] = r->blocks[1] = NULL;
     r->conn = NULL;
 }
 
@@ -123,6 +126,21 @@ static int wants_again(run *r, const tenon_event *e)
     return 1;
 }
 
+/* A block of the exact size, once: inflate 0 to compress, 1 to inflate. */
+static int lend_block(run *r, int inflate)
+{
+    size_t size = inflate ? tenon_inflate_size(r->conn) : tenon_deflate_size(r->conn);
+    int status;
+    if (size == 0 || r->blocks[inflate] != NULL)
+        return 0;
+    r->blocks[inflate] = spoilt_memory(size);
+    status = inflate ? tenon_lend_inflate(r->conn, r->blocks[inflate], size)
+                     : tenon_lend_deflate(r->conn, r->blocks[inflate], size);
+    if (status != TENON_OK)
+        fail(r, "a block was refused with %s", tenon_status_name(status));
+    return 1;
+}
+
 /* One event; returns what a callback does. */
 static int take_event(run *r, const tenon_event *e)
 {
@@ -148,6 +166,8 @@ static int take_event(run *r, const tenon_event *e)
     log_event(r, e);
     if (e->type == TENON_EV_OPEN || e->type == TENON_EV_RESPONSE)
         release_request(r);
+    if (e->type == TENON_EV_OPEN)
+        lend_block(r, 0);
     for (i = 0; i < r->test->on_count && !r->failed; i++) {
         if (r->test->on[i].event == e->type)
             act(r, &r->test->on[i], e);
@@ -384,6 +404,8 @@ static int next_move(run *r)
     }
     if ((wants & TENON_WANTS_RX) != 0 && grow_rx(r))
         return 1;
+    if ((wants & TENON_WANTS_INFLATE) != 0 && lend_block(r, 1))
+        return 1;
     if ((wants & TENON_WANTS_READ) != 0 && r->given < r->limit) {
         lend(r);
         if (r->eof_due && r->given == r->limit && r->how.cut % 2 == 1) {
@@ -473,6 +495,8 @@ static void pump(run *r)
         if (r->closed || r->failed)
             return;
         if (status != TENON_OK || before != r->given + r->all_out.size || told != r->eof_told)
+            continue;
+        if ((tenon_wants(r->conn) & TENON_WANTS_INFLATE) != 0 && lend_block(r, 1))
             continue;
         if ((tenon_wants(r->conn) & TENON_WANTS_RX) == 0 || !grow_rx(r))
             break;
@@ -605,8 +629,25 @@ static void make_config(run *r)
     r->config.size = made.size;
     r->config.role = made.role;
     r->config.handshake = made.handshake;
+    if (r->test->deflate.codec != NULL && tenon_config_deflate(&r->config, &r->test->deflate) != TENON_OK)
+        fail(r, "tenon_config_deflate failed");
     r->config.random = r->how.role == TENON_CLIENT ? random_octets : NULL;
     r->config.random_user = r;
+}
+
+/* A connection that begins open has agreed to what the case configures. */
+static void agree(run *r)
+{
+    const tenon_deflate *d = &r->test->deflate;
+    tenon_agreed agreed;
+    memset(&agreed, 0, sizeof agreed);
+    agreed.size = (uint32_t)sizeof agreed;
+    agreed.on = 1;
+    agreed.out_bits = d->out_bits > 0 ? d->out_bits : 15;
+    agreed.in_bits = d->in_bits > 0 ? d->in_bits : 15;
+    agreed.flags = (uint8_t)(d->flags & (TENON_DEFLATE_RESET_OUT | TENON_DEFLATE_RESET_IN));
+    if (tenon_deflate_set(r->conn, &agreed) != TENON_OK)
+        fail(r, "tenon_deflate_set failed");
 }
 
 static void begin(run *r)
@@ -625,6 +666,8 @@ static void begin(run *r)
         status = tenon_lend(r->conn, r->rx, t->rx, r->tx, t->tx);
     if (status != TENON_OK)
         fail(r, "tenon_init or tenon_lend gave %s", tenon_status_name(status));
+    if (t->deflate.codec != NULL && !t->handshake)
+        agree(r);
     tenon_lend_stats(r->conn, &r->stats);
     if (t->ticks)
         tenon_tick(r->conn, 0);

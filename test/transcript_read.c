@@ -342,12 +342,45 @@ static int config_flag(test_case *c, const words *w)
     return 0;
 }
 
+/* config deflate [required] [reset_out] [reset_in] [out=N] [in=N] [threshold=N] */
+static void deflate_line(test_case *c, const words *w)
+{
+    tenon_deflate *d = &c->deflate;
+    size_t i;
+    d->size = (uint32_t)sizeof *d;
+    d->codec = &tenon_zlib;
+    for (i = 2; i < w->count; i++) {
+        const char *word = w->tokens[i].word, *sign = strchr(word, '=');
+        uint64_t n = 0;
+        if (sign != NULL && !number_of(sign + 1, &n))
+            bad(w, "a number is wanted");
+        if (strcmp(word, "required") == 0)
+            d->flags |= TENON_DEFLATE_REQUIRED;
+        else if (strcmp(word, "reset_out") == 0)
+            d->flags |= TENON_DEFLATE_RESET_OUT;
+        else if (strcmp(word, "reset_in") == 0)
+            d->flags |= TENON_DEFLATE_RESET_IN;
+        else if (strncmp(word, "out=", 4) == 0)
+            d->out_bits = (uint8_t)n;
+        else if (strncmp(word, "in=", 3) == 0)
+            d->in_bits = (uint8_t)n;
+        else if (strncmp(word, "threshold=", 10) == 0)
+            d->threshold = (uint32_t)n;
+        else
+            bad(w, "unknown setting");
+    }
+}
+
 static void config_line(test_case *c, const words *w)
 {
     uint64_t value;
     size_t i;
     if (w->count == 2 && config_flag(c, w))
         return;
+    if (w->count > 1 && is_word(&w->tokens[1], "deflate")) {
+        deflate_line(c, w);
+        return;
+    }
     if (w->count != 3)
         bad(w, "unknown setting");
     if (is_word(&w->tokens[2], "off"))
@@ -424,7 +457,8 @@ static const struct {
     int bit;
 } wants_names[] = {{"READ", TENON_WANTS_READ},   {"WRITE", TENON_WANTS_WRITE}, {"RX", TENON_WANTS_RX},
                    {"TX", TENON_WANTS_TX},       {"DECISION", TENON_WANTS_DECISION},
-                   {"SHUT_WR", TENON_WANTS_SHUT_WR}, {"CLOSE", TENON_WANTS_CLOSE}, {"NEXT", TENON_WANTS_NEXT}};
+                   {"SHUT_WR", TENON_WANTS_SHUT_WR}, {"CLOSE", TENON_WANTS_CLOSE}, {"NEXT", TENON_WANTS_NEXT},
+                   {"FREE_DEFLATE", TENON_FREE_DEFLATE}, {"FREE_INFLATE", TENON_FREE_INFLATE}};
 
 static int wants_of(const words *w)
 {

@@ -200,6 +200,14 @@ static int lend_block(tenon_conn *conn, size_t size, void **block, int (*lend)(t
     return *block != NULL && lend(conn, *block, size) == TENON_OK ? 0 : -1;
 }
 
+int wire_lend_blocks(tenon_conn *conn, wire_memory *memory)
+{
+    size_t deflate = tenon_deflate_size(conn), inflate = tenon_inflate_size(conn);
+    if (deflate > 0 && lend_block(conn, deflate, &memory->deflate, tenon_lend_deflate) != 0)
+        return -1;
+    return inflate > 0 ? lend_block(conn, inflate, &memory->inflate, tenon_lend_inflate) : 0;
+}
+
 /* A larger rx, as tenon_rx_needed asks. The library copies what the old one holds.
  * Its size is bounded: max_message was checked before. 0, or -1. */
 static int grow_rx(tenon_conn *conn, void **rx)
@@ -231,33 +239,16 @@ static void wait_ready(const wire *w, const tenon_conn *conn)
     poll(&ready, 1, ms);
 }
 
-/* Lends what is wanted: 1 if it was, 0 if nothing is wanted, -1 without memory. */
-static int lend_more(tenon_conn *conn, wire_memory *memory)
-{
-    uint32_t wants = tenon_wants(conn);
-    int status = 0;
-    if (wants & TENON_WANTS_RX)
-        status |= grow_rx(conn, &memory->rx);
-    if (wants & TENON_WANTS_DEFLATE)
-        status |= lend_block(conn, tenon_deflate_size(conn), &memory->deflate, tenon_lend_deflate);
-    if (wants & TENON_WANTS_INFLATE)
-        status |= lend_block(conn, tenon_inflate_size(conn), &memory->inflate, tenon_lend_inflate);
-    if (status != 0)
-        return -1;
-    return (wants & (TENON_WANTS_RX | TENON_WANTS_DEFLATE | TENON_WANTS_INFLATE)) != 0;
-}
-
 int wire_drive(tenon_conn *conn, const tenon_io *io, wire_memory *memory)
 {
     for (;;) {
-        int lent, status = tenon_pump(conn, io);
+        int status = tenon_pump(conn, io);
         if (status == TENON_DONE || status < 0)
             return status;
-        lent = lend_more(conn, memory);
-        if (lent < 0)
-            tenon_abort(conn, TENON_LOCAL);
-        else if (lent == 0)
+        if ((tenon_wants(conn) & TENON_WANTS_RX) == 0)
             wait_ready(io->user, conn);
+        else if (grow_rx(conn, &memory->rx) != 0)
+            tenon_abort(conn, TENON_LOCAL);
     }
 }
 

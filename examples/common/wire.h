@@ -39,12 +39,16 @@ int wire_connect(const char *uri);
 /* Memory that a client's connection has besides its tx, all from malloc. */
 typedef struct wire_memory {
     void *rx;      /* lent already */
-    void *deflate; /* blocks of permessage-deflate; NULL until they are needed */
+    void *deflate; /* blocks of permessage-deflate, or NULL */
     void *inflate;
 } wire_memory;
 
-/* Pumps a client's connection until CLOSED was delivered. Lends a larger rx, and
- * blocks, when they are needed. TENON_DONE, or an error of tenon_pump. */
+/* Lends the blocks that permessage-deflate needs, if it was agreed on: for the OPEN
+ * event. 0, or -1 without memory. */
+int wire_lend_blocks(tenon_conn *conn, wire_memory *memory);
+
+/* Pumps a client's connection until CLOSED was delivered. Lends a larger rx when a
+ * message needs one. TENON_DONE, or an error of tenon_pump. */
 int wire_drive(tenon_conn *conn, const tenon_io *io, wire_memory *memory);
 
 #endif

@@ -97,9 +97,11 @@ static int compress_part(void *memory, const uint8_t **in, size_t *in_size, uint
 {
     coder *c = memory;
     int status;
-    show(&c->stream, *in, *in_size, *out, *out_size);
-    status = deflate(&c->stream, flush && c->stream.avail_in == *in_size ? Z_SYNC_FLUSH : Z_NO_FLUSH);
-    move(&c->stream, in, in_size, out, out_size);
+    do {
+        show(&c->stream, *in, *in_size, *out, *out_size);
+        status = deflate(&c->stream, flush && c->stream.avail_in == *in_size ? Z_SYNC_FLUSH : Z_NO_FLUSH);
+        move(&c->stream, in, in_size, out, out_size);
+    } while (status == Z_OK && *in_size > 0 && *out_size > 0);
     return status == Z_OK || status == Z_BUF_ERROR ? TENON_OK : TENON_ERR_PROTOCOL;
 }
 

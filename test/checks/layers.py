@@ -29,6 +29,9 @@ KERNEL = re.compile(r"_(x86|arm)$")
 # Uses nothing but what every program may use.
 PUBLIC_ONLY = {"run"}
 
+# Codecs, in directories of their own: the public headers, and what they wrap.
+CODECS = {"zlib/zlib": {"limits.h", "string.h", "zlib.h"}}
+
 # What a freestanding compiler brings, and string.h for the memory functions.
 SYSTEM = {"limits.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
 # Kernels also need the intrinsics of their processor.
@@ -60,19 +63,29 @@ def judge(stem, target):
     return "layer %d may not use layer %d" % (LAYER[stem], LAYER[other])
 
 
+def judge_codec(codec, target):
+    """Why a codec may not include the target, or None."""
+    name = target.strip('<>"')
+    if target[0] == "<":
+        return None if name in CODECS[codec] else "a system header outside the list"
+    return None if re.fullmatch(r'"tenon/\w+\.h"', target) else "only public headers are allowed here"
+
+
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     files = sorted(p for p in (root / "lib").rglob("*") if p.is_file())
     bad, edges = [], 0
     for path in files:
         name = path.relative_to(root)
-        if path.parent != root / "lib" or path.suffix not in (".c", ".h") or path.stem not in LAYER:
+        codec = path.relative_to(root / "lib").with_suffix("").as_posix()
+        codec = codec if codec in CODECS and path.suffix == ".c" else None
+        if not codec and (path.parent != root / "lib" or path.suffix not in (".c", ".h") or path.stem not in LAYER):
             bad.append("%s: not in the layer table" % name)
             continue
         text = COMMENT.sub(lambda m: re.sub(r"[^\n]", "", m.group()) or " ", path.read_text(encoding="utf-8"))
         for found in INCLUDE.finditer(text):
             edges += 1
-            why = judge(path.stem, found.group(1))
+            why = judge_codec(codec, found.group(1)) if codec else judge(path.stem, found.group(1))
             if why:
                 line = text.count("\n", 0, found.start()) + 1
                 bad.append("%s:%d: includes %s: %s" % (name, line, found.group(1), why))

@@ -53,9 +53,10 @@ done
 ar rcs "$out/lib.a" "$out"/*.o
 
 check pay_open recv \
-    http1 uri key sha1 base64 negotiate connect handshake_server handshake_client server client backoff
+    http1 uri key sha1 base64 negotiate connect handshake_server handshake_client server client backoff \
+    agree deflate compress prepare
 check pay_server handshake_server \
-    handshake_client client connect backoff
+    handshake_client client connect backoff agree deflate compress prepare
 
 globals "$out/lib.a" | grep -c '^tenon_' >"$out/total"
 echo "OK pay: globals linked of $(cat "$out/total")$figures"

@@ -45,6 +45,13 @@ for source in lib/*.c; do
     done
 done
 
+# Codecs, which are no part of a bare-metal build.
+for source in lib/*/*.c; do
+    for cc in gcc clang-19; do
+        try "$source: $cc" $cc $strict -O2 -Iinclude -Ilib -c "$source" -o "$out/strict.o"
+    done
+done
+
 # Each header alone, and twice.
 for header in include/tenon/*.h; do
     name=tenon/$(basename "$header")

@@ -22,6 +22,7 @@
 
 typedef struct client {
     wire wire; /* first: the callbacks of wire.h expect it there */
+    wire_memory memory;
     set set;
     int code;
     const char *reason;
@@ -89,6 +90,8 @@ static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
     client *c = user;
     switch (event->type) {
     case TENON_EV_OPEN:
+        if (wire_lend_blocks(conn, &c->memory) != 0)
+            tenon_abort(conn, TENON_LOCAL);
         go_on(c, conn);
         break;
     case TENON_EV_DATA:
@@ -106,7 +109,7 @@ static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
     return TENON_CONTINUE;
 }
 
-static int run(client *c, const char *uri, uint32_t max_frame, wire_memory *memory, void *tx)
+static int run(client *c, const char *uri, uint32_t max_frame, void *tx)
 {
     static tenon_deflate deflate;
     tenon_config config;
@@ -122,24 +125,24 @@ static int run(client *c, const char *uri, uint32_t max_frame, wire_memory *memo
     if (getenv("TENON_PEERS_DEFLATE") != NULL && deflate.codec != NULL)
         tenon_config_deflate(&config, &deflate);
     tenon_init(&c->storage, sizeof c->storage, &config, &conn);
-    tenon_lend(conn, memory->rx, RX_SIZE, tx, TX_SIZE);
+    tenon_lend(conn, c->memory.rx, RX_SIZE, tx, TX_SIZE);
     memset(&request, 0, sizeof request);
     request.size = sizeof request;
     request.uri = uri;
     if (tenon_connect(conn, &request) != TENON_OK)
         return 1;
     wire_io(&io, on_event, c, c->in, sizeof c->in);
-    return wire_drive(conn, &io, memory) == TENON_DONE ? c->result : 1;
+    return wire_drive(conn, &io, &c->memory) == TENON_DONE ? c->result : 1;
 }
 
 int main(int argc, char **argv)
 {
     static client c;
     char uri[64];
-    wire_memory memory = {malloc(RX_SIZE), NULL, NULL};
     void *tx = malloc(TX_SIZE);
     int result = 1;
-    if (argc < 6 || memory.rx == NULL || tx == NULL || set_read(&c.set, argv[3]) != 0)
+    c.memory.rx = malloc(RX_SIZE);
+    if (argc < 6 || c.memory.rx == NULL || tx == NULL || set_read(&c.set, argv[3]) != 0)
         return 2;
     c.code = atoi(argv[4]);
     c.reason = argv[5];
@@ -147,13 +150,13 @@ int main(int argc, char **argv)
     snprintf(uri, sizeof uri, "ws://127.0.0.1:%s/echo", argv[2]);
     c.wire.fd = wire_connect(uri);
     if (c.wire.fd >= 0) {
-        result = run(&c, uri, argc > 6 ? (uint32_t)strtoul(argv[6], NULL, 10) : 0, &memory, tx);
+        result = run(&c, uri, argc > 6 ? (uint32_t)strtoul(argv[6], NULL, 10) : 0, tx);
         close(c.wire.fd);
     }
     set_report(&c.set);
-    free(memory.rx);
-    free(memory.deflate);
-    free(memory.inflate);
+    free(c.memory.rx);
+    free(c.memory.deflate);
+    free(c.memory.inflate);
     free(tx);
     return result;
 }

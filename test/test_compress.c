@@ -1,0 +1,885 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * permessage-deflate on connections: messages out, and the blocks that are lent. What
+ * is on the wire is read by a peer on zlib with exactly the window that was agreed.
+ */
+#include "deflate_peer.h"
+
+static const int roles[] = {TENON_SERVER, TENON_CLIENT};
+
+static setup setup_of(int role)
+{
+    setup s;
+    memset(&s, 0, sizeof s);
+    s.role = role;
+    return s;
+}
+
+static uint8_t repeated[20000]; /* text that becomes much shorter */
+static uint8_t noise[20000];    /* and what does not */
+
+static int fill_payloads(void **state)
+{
+    uint64_t seed = 77;
+    (void)state;
+    fill_text(repeated, sizeof repeated, &seed);
+    fill_noise(noise, sizeof noise, &seed);
+    return 0;
+}
+
+static int has(const pair *p, uint32_t bit)
+{
+    return (tenon_wants(p->b.conn) & bit) != 0;
+}
+
+/* ------------------------------------------------------------------ what is compressed */
+
+/* covers: 7692-6-01 7692-6-02 7692-6-03 7692-7.2.1-01 7692-8-01 */
+static void test_thresholds_and_flags(void **state)
+{
+    static const struct {
+        uint32_t threshold, flags;
+        size_t n;
+        int compressed;
+    } rows[] = {
+        {0, 0, 63, 0},
+        {0, 0, 64, 1},
+        {0, TENON_COMPRESS, 63, 1},
+        {0, TENON_COMPRESS, 1, 1},
+        {0, TENON_COMPRESS, 0, 1},
+        {0, 0, 0, 0},
+        {0, TENON_UNCOMPRESSED, 5000, 0},
+        {0, TENON_UNCOMPRESSED | TENON_COMPRESS, 5000, 0},
+        {1, 0, 1, 1},
+        {1, 0, 0, 0},
+        {1000, 0, 999, 0},
+        {1000, 0, 1000, 1},
+        {TENON_OFF, 0, 10000, 0},
+        {TENON_OFF, TENON_COMPRESS, 10, 1},
+    };
+    size_t i, r;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (i = 0; i < COUNT_OF(rows); i++) {
+            setup s = setup_of(roles[r]);
+            pair p;
+            s.threshold = rows[i].threshold;
+            s.tx = 65536;
+            pair_open(&p, &s);
+            assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, repeated, rows[i].n, rows[i].flags), TENON_OK);
+            assert_int_equal(tenon_send_ref(p.b.conn, TENON_TEXT, repeated, rows[i].n, rows[i].flags, NULL), TENON_OK);
+            flush_out(&p.b);
+            assert_message(&p, rows[i].compressed ? 0xc2 : 0x82, repeated, rows[i].n, NULL);
+            assert_message(&p, rows[i].compressed ? 0xc1 : 0x81, repeated, rows[i].n, NULL);
+            assert_wire_end(&p.b);
+            pair_close(&p);
+        }
+    }
+}
+
+/* The sample octets of the RFC, and an empty message as its one octet each time. */
+/* covers: 7692-7.2.1-01 7692-7.2.3.1-01 7692-7.2.3.2-01 7692-7.2.3.6-01 7692-6.2-03 */
+static void test_octets_on_the_wire(void **state)
+{
+    static const uint8_t hello[] = {0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00}, again[] = {0xf2, 0x00, 0x11, 0x00, 0x00};
+    size_t r;
+    int i;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        setup s = setup_of(roles[r]);
+        pair p;
+        pair_open(&p, &s);
+        for (i = 0; i < 2; i++)
+            assert_int_equal(tenon_send(p.b.conn, TENON_TEXT, NULL, 0, TENON_COMPRESS), TENON_OK);
+        assert_int_equal(tenon_send(p.b.conn, TENON_TEXT, "Hello", 5, TENON_COMPRESS), TENON_OK);
+        assert_int_equal(tenon_send(p.b.conn, TENON_TEXT, "world", 5, 0), TENON_OK);
+        assert_int_equal(tenon_send(p.b.conn, TENON_TEXT, NULL, 0, TENON_COMPRESS), TENON_OK);
+        assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, "Hello", 5, TENON_COMPRESS), TENON_OK);
+        flush_out(&p.b);
+        assert_wire(&p.b, 0xc1, "\x00", 1);
+        assert_wire(&p.b, 0xc1, "\x00", 1);
+        assert_wire(&p.b, 0xc1, hello, sizeof hello);
+        assert_wire(&p.b, 0x81, "world", 5);
+        assert_wire(&p.b, 0xc1, "\x00", 1);
+        assert_wire(&p.b, 0xc2, again, sizeof again);
+        assert_wire_end(&p.b);
+        pair_close(&p);
+    }
+}
+
+/* Only what was agreed decides whether a message knows those before it. */
+/* covers: 7692-7.1.1.1-02 7692-7.1.1.2-03 7692-7.2.1-06 7692-7.2.1-07 */
+static void test_starting_afresh(void **state)
+{
+    static const uint8_t hello[] = {0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00};
+    size_t r;
+    int i;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        setup s = setup_of(roles[r]);
+        pair p;
+        s.agreed = RESET_OUT;
+        pair_open(&p, &s);
+        for (i = 0; i < 3; i++) {
+            assert_int_equal(tenon_send(p.b.conn, TENON_TEXT, "Hello", 5, TENON_COMPRESS), TENON_OK);
+            assert_int_equal(tenon_send_part(p.b.conn, TENON_TEXT, "Hello", 5, TENON_COMPRESS | TENON_LAST), TENON_OK);
+            assert_int_equal(tenon_send_ref(p.b.conn, TENON_TEXT, "Hello", 5, TENON_COMPRESS, NULL), TENON_OK);
+        }
+        flush_out(&p.b);
+        for (i = 0; i < 9; i++)
+            assert_wire(&p.b, 0xc1, hello, sizeof hello);
+        pair_close(&p);
+    }
+}
+
+/* Streamed messages: RSV1 on the first frame only, the tail left out at the end only,
+ * and control frames between. */
+/* covers: 7692-6.1-01 7692-7.2.1-04 7692-6.2-02 7692-7.2.3.6-01 */
+static void test_parts(void **state)
+{
+    static const uint8_t tail[] = {0x00, 0x00, 0xff, 0xff};
+    size_t r;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        setup s = setup_of(roles[r]);
+        wire_frame f;
+        pair p;
+        pair_open(&p, &s);
+        assert_int_equal(tenon_send_part(p.b.conn, TENON_TEXT, "Hel", 3, 0), TENON_OK); /* short, but no one knows */
+        assert_int_equal(tenon_ping(p.b.conn, "x", 1), TENON_OK);
+        assert_int_equal(tenon_send(p.b.conn, TENON_TEXT, "Hello", 5, 0), TENON_ERR_STATE);
+        assert_int_equal(tenon_send_part(p.b.conn, TENON_TEXT, NULL, 0, 0), TENON_OK);
+        assert_int_equal(tenon_send_part(p.b.conn, TENON_TEXT, "lo", 2, TENON_UNCOMPRESSED), TENON_OK); /* too late */
+        assert_int_equal(tenon_send_part(p.b.conn, TENON_TEXT, NULL, 0, TENON_LAST), TENON_OK);
+        assert_int_equal(tenon_send_part(p.b.conn, TENON_TEXT, "plain", 5, TENON_UNCOMPRESSED), TENON_OK);
+        assert_int_equal(tenon_send_part(p.b.conn, TENON_TEXT, "!", 1, TENON_LAST | TENON_COMPRESS), TENON_OK);
+        flush_out(&p.b);
+        assert_int_equal(wire_next(&p.b, &f), 1);
+        assert_int_equal(f.first, 0x41);
+        assert_memory_equal(f.payload + f.size - 4, tail, 4);
+        assert_wire(&p.b, 0x89, "x", 1);
+        assert_int_equal(wire_next(&p.b, &f), 1);
+        assert_int_equal(f.first, 0x00);
+        assert_int_equal(f.size, 0);
+        assert_int_equal(wire_next(&p.b, &f), 1);
+        assert_int_equal(f.first, 0x00);
+        assert_memory_equal(f.payload + f.size - 4, tail, 4);
+        assert_wire(&p.b, 0x80, "\x00", 1);
+        assert_wire(&p.b, 0x01, "plain", 5);
+        assert_wire(&p.b, 0x80, "!", 1);
+        assert_wire_end(&p.b);
+        pair_close(&p);
+    }
+}
+
+/* All ways to send, many messages: what comes out is what went in. */
+static void mixed(const setup *s, uint64_t seed)
+{
+    static const size_t cuts[] = {1, 7, 300, 2000, 20000};
+    pair p;
+    int i;
+    pair_open(&p, s);
+    for (i = 0; i < 60; i++) {
+        const uint8_t *data = draw(&seed) % 3 == 0 ? noise : repeated;
+        size_t n = draw(&seed) % cuts[draw(&seed) % COUNT_OF(cuts)], at = 0, from = draw(&seed) % (sizeof noise - n);
+        uint32_t flags = draw(&seed) % 2 ? TENON_COMPRESS : 0;
+        int how = (int)(draw(&seed) % 3), compressed = flags || n >= 64 || how == 2;
+        data += from;
+        if (how == 0)
+            assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, data, n, flags), TENON_OK);
+        if (how == 1)
+            assert_int_equal(tenon_send_ref(p.b.conn, TENON_BINARY, data, n, flags, &p), TENON_OK);
+        while (how == 2) {
+            size_t part = draw(&seed) % (n - at + 1);
+            int last = draw(&seed) % 4 == 0;
+            part = last ? n - at : part;
+            assert_int_equal(tenon_send_part(p.b.conn, TENON_BINARY, data + at, part, last ? TENON_LAST : 0), TENON_OK);
+            at += part;
+            how = last ? -2 : 2;
+        }
+        flush_out(&p.b);
+        while (next(&p.b) != 0) {
+        }
+        flush_out(&p.b);
+        assert_message(&p, compressed ? 0xc2 : 0x82, data, n, NULL);
+        assert_wire_end(&p.b);
+    }
+    pair_close(&p);
+}
+
+/* covers: 7692-5-08 7692-6.1-01 7692-7.2.1-05 7692-7.2.1-06 7692-7.2.1-07 7692-7.2.1-08 7692-7.1.2.2-06
+ * 7692-7.1.2.1-02 */
+static void test_all_sends_under_all_agreements(void **state)
+{
+    uint64_t seed = 99;
+    unsigned bits;
+    size_t r;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (bits = 9; bits <= 15; bits++) {
+            setup s = setup_of(roles[r]);
+            s.out_bits = bits;
+            s.tx = 120000;
+            s.agreed = bits % 2 ? RESET_OUT : 0;
+            s.max_frame_out = bits % 3 == 0 ? 100 : 0;
+            s.more = bits % 3 == 1 ? 3000 : 0;
+            mixed(&s, draw(&seed));
+        }
+    }
+}
+
+/* A window of 2^8 is agreed and the codec has none: everything goes out plain. */
+/* covers: 7692-7.2.1-09 */
+static void test_no_codec_for_the_window(void **state)
+{
+    size_t r;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        setup s = setup_of(roles[r]);
+        uint8_t block[16];
+        pair p;
+        s.out_bits = 8;
+        pair_open(&p, &s);
+        assert_int_equal(tenon_deflate_size(p.b.conn), 0);
+        assert_int_equal(tenon_lend_deflate(p.b.conn, block, sizeof block), TENON_ERR_STATE);
+        assert_int_equal(tenon_send(p.b.conn, TENON_TEXT, repeated, 1000, TENON_COMPRESS), TENON_OK);
+        flush_out(&p.b);
+        assert_message(&p, 0x81, repeated, 1000, NULL);
+        assert_false(has(&p, TENON_WANTS_DEFLATE | TENON_FREE_DEFLATE));
+        pair_close(&p);
+    }
+}
+
+/* A relay does not look at text with bits of extensions, but this bit is the library's. */
+static void test_text_is_checked_before_it_is_compressed(void **state)
+{
+    setup s = setup_of(TENON_SERVER);
+    pair p;
+    (void)state;
+    s.flags = TENON_RELAY;
+    pair_open(&p, &s);
+    assert_int_equal(tenon_send(p.b.conn, TENON_TEXT, "a\xff", 2, TENON_COMPRESS), TENON_ERR_UTF8);
+    assert_int_equal(tenon_send_part(p.b.conn, TENON_TEXT, "a\xff", 2, TENON_COMPRESS), TENON_ERR_UTF8);
+    assert_int_equal(tenon_send_ref(p.b.conn, TENON_TEXT, "a\xff", 2, TENON_COMPRESS, NULL), TENON_ERR_UTF8);
+    assert_int_equal(tenon_send_part(p.b.conn, TENON_TEXT, "a\xc3", 2, TENON_COMPRESS), TENON_OK);
+    assert_int_equal(tenon_send_part(p.b.conn, TENON_TEXT, NULL, 0, TENON_LAST), TENON_ERR_UTF8);
+    assert_int_equal(tenon_send_part(p.b.conn, TENON_TEXT, "\xa4", 1, TENON_LAST), TENON_OK);
+    flush_out(&p.b);
+    assert_message(&p, 0xc1, "a\xc3\xa4", 3, NULL);
+    pair_close(&p);
+}
+
+/* ----------------------------------------------------------------------- references */
+
+/* A long reference through a small queue, in frames of half of it. */
+/* covers: 7692-6.1-01 7692-7.2.1-04 */
+static void test_reference_through_a_small_queue(void **state)
+{
+    size_t r, k;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (k = 0; k < 2; k++) {
+            setup s = setup_of(roles[r]);
+            unsigned frames, writable = 0;
+            pair p;
+            const uint8_t *data = k ? noise : repeated;
+            s.tx = TENON_TX_MIN;
+            pair_open(&p, &s);
+            assert_int_equal(tenon_send_ref(p.b.conn, TENON_BINARY, data, sizeof noise, 0, &p), TENON_OK);
+            assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, "x", 1, 0), TENON_ERR_AGAIN);
+            assert_int_equal(tenon_ping(p.b.conn, NULL, 0), TENON_OK);
+            while (p.b.released == 0) {
+                take_out(&p.b, 1 + k);
+                writable += next(&p.b) == TENON_EV_WRITABLE;
+            }
+            assert_ptr_equal(p.b.event.cookie, &p);
+            assert_int_equal(writable, 1);
+            assert_true(has(&p, TENON_FREE_DEFLATE));
+            assert_message(&p, 0xc2, data, sizeof noise, &frames);
+            assert_true(frames > sizeof noise / 128 || k == 0);
+            assert_wire_end(&p.b);
+            pair_close(&p);
+        }
+    }
+}
+
+/* Whatever ends the conversation in the middle of it, the memory comes back once. */
+static void test_reference_that_is_cut(void **state)
+{
+    enum { PEER_CLOSE, PEER_BREAKS, OWN_CLOSE, EOF_, ABORT, WAYS };
+    int way;
+    size_t r, k;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (way = 0; way < WAYS; way++) {
+            for (k = 0; k < 40; k += 3) {
+                setup s = setup_of(roles[r]);
+                wire_frame f;
+                pair p;
+                unsigned closes = 0;
+                s.tx = TENON_TX_MIN;
+                pair_open(&p, &s);
+                assert_int_equal(tenon_send_ref(p.b.conn, TENON_BINARY, noise, sizeof noise, 0, &p), TENON_OK);
+                take_out(&p.b, k * 20);
+                if (way == PEER_CLOSE)
+                    give_frame(&p.b, 0x88, "\x03\xe8", 2);
+                if (way == PEER_BREAKS)
+                    give_frame(&p.b, 0xf1, "x", 1);
+                if (way == OWN_CLOSE)
+                    assert_int_equal(tenon_close(p.b.conn, 1000, NULL, 0), TENON_OK);
+                if (way == ABORT)
+                    assert_int_equal(tenon_abort(p.b.conn, TENON_REMOTE), TENON_OK);
+                if (way != ABORT)
+                    assert_int_equal(tenon_eof(p.b.conn), TENON_OK);
+                while (!p.b.closed) {
+                    next(&p.b);
+                    take_out(&p.b, 100);
+                }
+                assert_int_equal(p.b.released, 1);
+                while (way != ABORT && wire_next(&p.b, &f)) /* an abort cuts frames too */
+                    closes += (f.first & 0x0f) == 8;
+                assert_int_equal(closes, way == PEER_CLOSE || way == PEER_BREAKS || way == OWN_CLOSE);
+                pair_close(&p);
+            }
+        }
+    }
+}
+
+/* ----------------------------------------------------------------------------- room */
+
+/* Room is judged on what the message can become: never half of it. */
+static void test_again_and_too_big(void **state)
+{
+    size_t r, n;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        setup s = setup_of(roles[r]);
+        pair p;
+        unsigned sent = 0;
+        s.tx = 2048;
+        pair_open(&p, &s);
+        for (n = 0; tenon_send(p.b.conn, TENON_BINARY, noise, n, TENON_COMPRESS) == TENON_OK; n += 10) {
+            flush_out(&p.b);
+            assert_message(&p, 0xc2, noise, n, NULL);
+        }
+        assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, noise, n, TENON_COMPRESS), TENON_ERR_TOO_BIG);
+        assert_true(n > 1000 && n < 2048 - TENON_TX_RESERVE);
+        assert_int_equal(tenon_send_part(p.b.conn, TENON_BINARY, noise, n, 0), TENON_ERR_TOO_BIG);
+        assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, noise, n, TENON_UNCOMPRESSED), TENON_OK);
+        flush_out(&p.b);
+        assert_message(&p, 0x82, noise, n, NULL);
+        assert_none(&p.b);
+        while (tenon_send(p.b.conn, TENON_BINARY, noise + sent * 100, 100, 0) == TENON_OK)
+            sent++;
+        assert_true(sent >= 3);
+        assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, noise, 100, 0), TENON_ERR_AGAIN);
+        assert_int_equal(tenon_send_part(p.b.conn, TENON_BINARY, noise, 100, 0), TENON_ERR_AGAIN);
+        assert_none(&p.b);
+        flush_out(&p.b);
+        assert_next(&p.b, TENON_EV_WRITABLE);
+        assert_none(&p.b);
+        for (n = 0; n < sent; n++) /* the refused ones have left no trace in the window */
+            assert_message(&p, 0xc2, noise + n * 100, 100, NULL);
+        assert_wire_end(&p.b);
+        pair_close(&p);
+    }
+}
+
+/* The bound holds: with frames as short as can be, at every level, no send that was
+ * accepted finds the queue too small. (The queue has no room to hide an error in.) */
+static void test_frames_of_any_length_fit(void **state)
+{
+    static const uint32_t lengths[] = {1, 2, 3, 10, 125, 126, 127, 1000, 0};
+    static const size_t stages[] = {0, 1, 100, 5000};
+    size_t r, i, k, n;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (i = 0; i < COUNT_OF(lengths); i++) {
+            for (k = 0; k < COUNT_OF(stages); k++) {
+                setup s = setup_of(roles[r]);
+                pair p;
+                s.max_frame_out = lengths[i];
+                s.more = stages[k];
+                s.tx = 6000;
+                pair_open(&p, &s);
+                p.deflate.level = 1;
+                for (n = 1; n < 5000; n = n * 3 / 2 + 1) {
+                    int status = tenon_send(p.b.conn, TENON_BINARY, noise, n, TENON_COMPRESS);
+                    assert_true(status == TENON_OK || status == TENON_ERR_TOO_BIG);
+                    if (status != TENON_OK)
+                        break;
+                    flush_out(&p.b);
+                    assert_message(&p, 0xc2, noise, n, NULL);
+                }
+                assert_true(n > 200);
+                pair_close(&p);
+            }
+        }
+    }
+}
+
+/* --------------------------------------------------------------------------- blocks */
+
+/* A send without the block is refused, and asks for it; WRITABLE comes with it. */
+static void test_wants_deflate(void **state)
+{
+    size_t r;
+    int way;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (way = 0; way < 3; way++) {
+            setup s = setup_of(roles[r]);
+            int status;
+            pair p;
+            s.no_blocks = 1;
+            pair_open(&p, &s);
+            assert_false(has(&p, TENON_WANTS_DEFLATE | TENON_FREE_DEFLATE | TENON_WANTS_INFLATE | TENON_FREE_INFLATE));
+            assert_int_equal(tenon_send(p.b.conn, TENON_TEXT, "short", 5, 0), TENON_OK); /* plain needs none */
+            assert_false(has(&p, TENON_WANTS_DEFLATE));
+            status = way == 0   ? tenon_send(p.b.conn, TENON_TEXT, repeated, 100, 0)
+                     : way == 1 ? tenon_send_part(p.b.conn, TENON_TEXT, "a", 1, 0)
+                                : tenon_send_ref(p.b.conn, TENON_TEXT, repeated, 100, 0, &p);
+            assert_int_equal(status, TENON_ERR_AGAIN);
+            assert_true(has(&p, TENON_WANTS_DEFLATE));
+            flush_out(&p.b);
+            assert_none(&p.b); /* no WRITABLE for it yet */
+            assert_int_equal(p.b.released, 0);
+            lend_blocks(&p, 0);
+            assert_false(has(&p, TENON_WANTS_DEFLATE));
+            assert_true(has(&p, TENON_WANTS_NEXT));
+            assert_next(&p.b, TENON_EV_WRITABLE);
+            assert_none(&p.b);
+            assert_int_equal(tenon_send(p.b.conn, TENON_TEXT, repeated, 100, 0), TENON_OK);
+            flush_out(&p.b);
+            assert_message(&p, 0x81, "short", 5, NULL);
+            assert_message(&p, 0xc1, repeated, 100, NULL);
+            pair_close(&p);
+        }
+    }
+}
+
+/* The refusal that came last decides what WRITABLE waits for. */
+static void test_wants_deflate_no_longer(void **state)
+{
+    setup s = setup_of(TENON_SERVER);
+    pair p;
+    (void)state;
+    s.no_blocks = 1;
+    s.tx = 1024;
+    pair_open(&p, &s);
+    assert_int_equal(tenon_send(p.b.conn, TENON_TEXT, repeated, 700, 0), TENON_ERR_AGAIN);
+    assert_true(has(&p, TENON_WANTS_DEFLATE));
+    assert_int_equal(tenon_send(p.b.conn, TENON_TEXT, repeated, 700, TENON_UNCOMPRESSED), TENON_OK);
+    assert_int_equal(tenon_send(p.b.conn, TENON_TEXT, repeated, 700, TENON_UNCOMPRESSED), TENON_ERR_AGAIN);
+    assert_false(has(&p, TENON_WANTS_DEFLATE));
+    flush_out(&p.b);
+    assert_next(&p.b, TENON_EV_WRITABLE);
+    assert_int_equal(tenon_send(p.b.conn, TENON_TEXT, repeated, 700, 0), TENON_ERR_AGAIN);
+    assert_true(has(&p, TENON_WANTS_DEFLATE));
+    assert_int_equal(tenon_close(p.b.conn, 1000, NULL, 0), TENON_OK); /* nothing is to be sent any more */
+    assert_false(has(&p, TENON_WANTS_DEFLATE));
+    pair_close(&p);
+}
+
+/* FREE_DEFLATE: between any two messages, and only there. */
+static void test_taking_the_block_back(void **state)
+{
+    size_t r;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        setup s = setup_of(roles[r]);
+        pair p;
+        size_t size;
+        s.tx = TENON_TX_MIN;
+        pair_open(&p, &s);
+        size = tenon_deflate_size(p.b.conn);
+        assert_true(has(&p, TENON_FREE_DEFLATE));
+        assert_int_equal(tenon_send(p.b.conn, TENON_TEXT, repeated, 80, 0), TENON_OK);
+        assert_true(has(&p, TENON_FREE_DEFLATE)); /* it is in the queue, whole */
+        assert_int_equal(tenon_lend_deflate(p.b.conn, NULL, 0), TENON_OK);
+        assert_false(has(&p, TENON_FREE_DEFLATE));
+        memset(p.out_block, 0xee, size);
+        assert_int_equal(tenon_lend_deflate(p.b.conn, p.out_block, size), TENON_OK);
+        assert_int_equal(tenon_send_part(p.b.conn, TENON_TEXT, "a", 1, 0), TENON_OK);
+        assert_false(has(&p, TENON_FREE_DEFLATE));
+        assert_int_equal(tenon_lend_deflate(p.b.conn, NULL, 0), TENON_ERR_BUSY);
+        assert_int_equal(tenon_lend_deflate(p.b.conn, p.out_block, size), TENON_ERR_BUSY);
+        assert_int_equal(tenon_send_part(p.b.conn, TENON_TEXT, "b", 1, TENON_LAST), TENON_OK);
+        assert_true(has(&p, TENON_FREE_DEFLATE));
+        assert_int_equal(tenon_send_part(p.b.conn, TENON_TEXT, "c", 1, TENON_UNCOMPRESSED), TENON_OK);
+        assert_true(has(&p, TENON_FREE_DEFLATE)); /* a streamed one that needs no block */
+        assert_int_equal(tenon_send_part(p.b.conn, TENON_TEXT, "d", 1, TENON_LAST), TENON_OK);
+        flush_out(&p.b);
+        assert_int_equal(tenon_send_ref(p.b.conn, TENON_BINARY, noise, 3000, 0, &p), TENON_OK);
+        assert_false(has(&p, TENON_FREE_DEFLATE));
+        assert_int_equal(tenon_lend_deflate(p.b.conn, NULL, 0), TENON_ERR_BUSY);
+        flush_out(&p.b);
+        assert_next(&p.b, TENON_EV_RELEASED);
+        assert_true(has(&p, TENON_FREE_DEFLATE));
+        assert_message(&p, 0xc1, repeated, 80, NULL);
+        assert_message(&p, 0xc1, "ab", 2, NULL);
+        assert_message(&p, 0x81, "cd", 2, NULL);
+        assert_message(&p, 0xc2, noise, 3000, NULL);
+        pair_close(&p);
+    }
+}
+
+/* FREE_INFLATE: between messages, if the peer starts each one afresh. */
+static void test_taking_the_other_block_back(void **state)
+{
+    size_t r, size, n;
+    int reset;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (reset = 0; reset < 2; reset++) {
+            setup s = setup_of(roles[r]);
+            uint8_t *packed, frames[600];
+            pair p;
+            s.agreed = reset ? RESET_IN : 0;
+            pair_open(&p, &s);
+            size = tenon_inflate_size(p.b.conn);
+            packed = peer_pack(&p, repeated, 100, &n);
+            assert_int_equal(has(&p, TENON_FREE_INFLATE), reset);
+            assert_int_equal(tenon_lend_inflate(p.b.conn, NULL, 0), reset ? TENON_OK : TENON_ERR_BUSY);
+            assert_false(reset && has(&p, TENON_FREE_INFLATE));
+            if (reset)
+                assert_int_equal(tenon_lend_inflate(p.b.conn, p.in_block, size), TENON_OK);
+            assert_int_equal(tenon_lend_inflate(p.b.conn, p.in_block, size), reset ? TENON_OK : TENON_ERR_BUSY);
+            give_frame(&p.b, 0x41, packed, 5);
+            assert_none(&p.b);
+            assert_false(has(&p, TENON_FREE_INFLATE)); /* in the middle of a message */
+            assert_int_equal(tenon_lend_inflate(p.b.conn, NULL, 0), TENON_ERR_BUSY);
+            give_frame(&p.b, 0x80, packed + 5, n - 5);
+            assert_next(&p.b, TENON_EV_DATA);
+            assert_data(&p.b, repeated, 100);
+            assert_int_equal(has(&p, TENON_FREE_INFLATE), reset);
+            assert_none(&p.b);
+            free(packed);
+            packed = peer_pack(&p, repeated, 200, &n);
+            if (reset) { /* gone in between, and asked for when there is need */
+                assert_int_equal(tenon_lend_inflate(p.b.conn, NULL, 0), TENON_OK);
+                memset(p.in_block, 0xee, size);
+            }
+            give(&p.b, frames, peer_frames(roles[r], frames, 0x41, packed, n, 7));
+            if (reset) {
+                assert_none(&p.b);
+                assert_true(has(&p, TENON_WANTS_INFLATE));
+                assert_false(has(&p, TENON_WANTS_RX | TENON_WANTS_READ));
+                assert_int_equal(tenon_lend_inflate(p.b.conn, p.in_block, size), TENON_OK);
+                assert_true(has(&p, TENON_WANTS_NEXT));
+            }
+            assert_next(&p.b, TENON_EV_DATA);
+            assert_data(&p.b, repeated, 200);
+            free(packed);
+            pair_close(&p);
+        }
+    }
+}
+
+/* The block is asked for when a compressed frame has begun, never for others. */
+static void test_wants_inflate(void **state)
+{
+    static const uint8_t hello[] = {0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00};
+    uint8_t octets[64];
+    size_t r, k;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        size_t n = peer_frame(roles[r], octets, 0xc1, hello, sizeof hello), header = n - sizeof hello;
+        for (k = 0; k <= sizeof hello; k++) {
+            setup s = setup_of(roles[r]);
+            uint8_t part[64];
+            pair p;
+            s.no_blocks = 1;
+            pair_open(&p, &s);
+            give_frame(&p.b, 0x81, "plain", 5);
+            assert_next(&p.b, TENON_EV_DATA);
+            assert_none(&p.b);
+            assert_false(has(&p, TENON_WANTS_INFLATE));
+            memcpy(part, octets, header + k);
+            give(&p.b, part, header + k);
+            assert_none(&p.b);
+            assert_true(has(&p, TENON_WANTS_INFLATE));
+            assert_false(has(&p, TENON_WANTS_READ | TENON_WANTS_RX | TENON_WANTS_NEXT | TENON_FREE_INFLATE));
+            assert_int_equal(tenon_rx_needed(p.b.conn), 0);
+            assert_none(&p.b);
+            lend_blocks(&p, 0);
+            assert_false(has(&p, TENON_WANTS_INFLATE));
+            if (k == sizeof hello) {
+                assert_true(has(&p, TENON_WANTS_NEXT));
+                assert_next(&p.b, TENON_EV_DATA);
+            } else {
+                assert_none(&p.b);
+                assert_true(has(&p, TENON_WANTS_READ));
+                give(&p.b, octets + header + k, n - header - k);
+                assert_next(&p.b, TENON_EV_DATA);
+            }
+            assert_data(&p.b, "Hello", 5);
+            pair_close(&p);
+        }
+    }
+}
+
+/* A frame without payload wants the block too; and the end of the stream does not
+ * overtake what waits for it. */
+static void test_wants_inflate_for_nothing(void **state)
+{
+    setup s = setup_of(TENON_CLIENT);
+    pair p;
+    (void)state;
+    s.no_blocks = 1;
+    pair_open(&p, &s);
+    give(&p.b, "\xc1\x00", 2);
+    assert_none(&p.b);
+    assert_true(has(&p, TENON_WANTS_INFLATE));
+    assert_int_equal(tenon_eof(p.b.conn), TENON_OK);
+    assert_none(&p.b);
+    lend_blocks(&p, 0);
+    assert_true(has(&p, TENON_WANTS_NEXT));
+    flush_out(&p.b);
+    while (!p.b.closed) {
+        next(&p.b);
+        flush_out(&p.b);
+    }
+    assert_int_equal(p.b.event.rule, TENON_RULE_DEFLATE_EMPTY);
+    pair_close(&p);
+}
+
+static void test_lend_errors(void **state)
+{
+    setup s = setup_of(TENON_SERVER);
+    size_t out, in;
+    uint8_t *block;
+    bench b;
+    pair p;
+    (void)state;
+    s.no_blocks = 1;
+    pair_open(&p, &s);
+    out = tenon_deflate_size(p.b.conn);
+    in = tenon_inflate_size(p.b.conn);
+    assert_true(out > in && in > 32768);
+    assert_int_equal(tenon_deflate_size(NULL), 0);
+    assert_int_equal(tenon_inflate_size(NULL), 0);
+    block = malloc(out + 64);
+    assert_int_equal(tenon_lend_deflate(NULL, block, out), TENON_ERR_NULL);
+    assert_int_equal(tenon_lend_inflate(NULL, block, in), TENON_ERR_NULL);
+    assert_int_equal(tenon_lend_deflate(p.b.conn, NULL, out), TENON_ERR_NULL);
+    assert_int_equal(tenon_lend_inflate(p.b.conn, NULL, in), TENON_ERR_NULL);
+    assert_int_equal(tenon_lend_deflate(p.b.conn, block, out - 1), TENON_ERR_SIZE);
+    assert_int_equal(tenon_lend_inflate(p.b.conn, block, in - 1), TENON_ERR_SIZE);
+    assert_int_equal(tenon_lend_deflate(p.b.conn, block, 0), TENON_ERR_SIZE);
+    assert_int_equal(tenon_lend_deflate(p.b.conn, block + 1, out), TENON_ERR_SIZE);
+    assert_int_equal(tenon_lend_inflate(p.b.conn, block + 4, in), TENON_ERR_SIZE);
+    assert_int_equal(tenon_lend_deflate(p.b.conn, block + 8, out), TENON_OK);
+    assert_int_equal(tenon_lend_deflate(p.b.conn, NULL, 0), TENON_OK);
+    assert_int_equal(tenon_lend_deflate(p.b.conn, NULL, 0), TENON_OK);
+    assert_int_equal(tenon_lend_inflate(p.b.conn, NULL, 0), TENON_OK); /* none was lent */
+    assert_int_equal(tenon_lend_inflate(p.b.conn, block + 8, in), TENON_OK);
+    pair_close(&p);
+    bench_server(&b); /* not open, and nothing agreed */
+    assert_int_equal(tenon_lend_deflate(NULL, NULL, 0), TENON_ERR_NULL);
+    bench_start(&b, 4096, 4096);
+    assert_int_equal(tenon_lend_deflate(b.conn, block, out), TENON_ERR_STATE);
+    assert_int_equal(tenon_lend_inflate(b.conn, block, in), TENON_ERR_STATE);
+    bench_stop(&b);
+    free(block);
+}
+
+/* ------------------------------------------------------------------------- prepared */
+
+typedef struct prepared {
+    tenon_prepared message;
+    void *block, *out;
+} prepared;
+
+static void make_prepared(prepared *m, const tenon_deflate *d, unsigned bits, const void *data, size_t n)
+{
+    size_t size = tenon_prepare_size(d, bits), room = d->codec->bound(n);
+    m->block = malloc(size);
+    m->out = malloc(room);
+    assert_int_equal(tenon_prepare(&m->message, sizeof m->message, TENON_BINARY, data, n, 0), TENON_OK);
+    assert_int_equal(tenon_prepare_deflate(&m->message, d, bits, m->block, size, m->out, room), TENON_OK);
+    free(m->block); /* not needed afterwards */
+    m->block = NULL;
+}
+
+/* Used by whom it fits, by copy and by reference; the compressor starts afresh then,
+ * for its window and the peer's are no longer the same. */
+static void test_prepared(void **state)
+{
+    static const uint32_t ways[] = {0, TENON_COPY};
+    size_t r, w;
+    unsigned bits;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (w = 0; w < 2; w++) {
+            for (bits = 10; bits <= 12; bits++) {
+                setup s = setup_of(roles[r]);
+                unsigned i;
+                prepared m;
+                pair p;
+                s.out_bits = 11;
+                s.tx = 65536;
+                pair_open(&p, &s);
+                make_prepared(&m, &p.deflate, bits, repeated, 9000);
+                for (i = 0; i < 5; i++) {
+                    uint32_t flags = i == 3 ? ways[w] | TENON_UNCOMPRESSED : ways[w];
+                    if (i % 2 == 0)
+                        assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, repeated, 3000, 0), TENON_OK);
+                    else
+                        assert_int_equal(tenon_send_prepared(p.b.conn, &m.message, flags, &p), TENON_OK);
+                    flush_out(&p.b);
+                }
+                while (next(&p.b) != 0) {
+                }
+                assert_int_equal(p.b.released, ways[w] ? 0 : 2);
+                assert_message(&p, 0xc2, repeated, 3000, NULL);
+                assert_message(&p, bits <= 11 ? 0xc2 : 0x82, repeated, 9000, NULL);
+                assert_message(&p, 0xc2, repeated, 3000, NULL);
+                assert_message(&p, 0x82, repeated, 9000, NULL);
+                assert_message(&p, 0xc2, repeated, 3000, NULL);
+                assert_wire_end(&p.b);
+                free(m.out);
+                pair_close(&p);
+            }
+        }
+    }
+}
+
+/* Neither a block nor an agreement is needed to send one. */
+static void test_prepared_without_a_block(void **state)
+{
+    size_t r;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        setup s = setup_of(roles[r]);
+        prepared m;
+        bench b;
+        pair p;
+        s.no_blocks = 1;
+        pair_open(&p, &s);
+        make_prepared(&m, &p.deflate, 9, repeated, 500);
+        assert_int_equal(tenon_send_part(p.b.conn, TENON_TEXT, "a", 1, TENON_UNCOMPRESSED), TENON_OK);
+        assert_int_equal(tenon_send_prepared(p.b.conn, &m.message, 0, &p), TENON_ERR_STATE);
+        assert_int_equal(tenon_send_part(p.b.conn, TENON_TEXT, "b", 1, TENON_LAST), TENON_OK);
+        assert_int_equal(tenon_send_prepared(p.b.conn, &m.message, 0, &p), TENON_OK);
+        flush_out(&p.b);
+        assert_message(&p, 0x81, "ab", 2, NULL);
+        assert_message(&p, 0xc2, repeated, 500, NULL);
+        pair_close(&p);
+        bench_open(&b, roles[r]);
+        assert_int_equal(tenon_send_prepared(b.conn, &m.message, TENON_COPY, NULL), TENON_OK);
+        flush_out(&b);
+        assert_wire(&b, 0x82, repeated, 500);
+        bench_stop(&b);
+        free(m.out);
+    }
+}
+
+/* ------------------------------------------------------------------ a codec that fails */
+
+static unsigned codec_calls, codec_fails;
+
+static int failing_deflate(void *memory, const uint8_t **in, size_t *in_size, uint8_t **out, size_t *out_size, int flush)
+{
+    if (++codec_calls == codec_fails)
+        return TENON_ERR_PROTOCOL;
+    return tenon_zlib.deflate(memory, in, in_size, out, out_size, flush);
+}
+
+/* The message was accepted; its connection ends with 1011, and a reference comes back. */
+static void test_codec_failure(void **state)
+{
+    tenon_codec failing = tenon_zlib;
+    size_t r;
+    int way;
+    (void)state;
+    failing.deflate = failing_deflate;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (way = 0; way < 3; way++) {
+            for (codec_fails = 1; codec_fails < 6; codec_fails++) {
+                setup s = setup_of(roles[r]);
+                wire_frame f;
+                pair p;
+                unsigned last = 0;
+                s.codec = &failing;
+                s.tx = way == 2 ? TENON_TX_MIN : 65536;
+                pair_open(&p, &s);
+                codec_calls = 0;
+                if (way == 0)
+                    assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, noise, 5000, 0), TENON_OK);
+                if (way == 1)
+                    assert_int_equal(tenon_send_part(p.b.conn, TENON_BINARY, noise, 5000, 0), TENON_OK);
+                if (way == 2)
+                    assert_int_equal(tenon_send_ref(p.b.conn, TENON_BINARY, noise, 5000, 0, &p), TENON_OK);
+                flush_out(&p.b);
+                assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, noise, 5000, 0), TENON_ERR_STATE);
+                run_to_closed(&p.b);
+                assert_int_equal(codec_calls, codec_fails);
+                assert_int_equal(p.b.released, way == 2);
+                assert_int_equal(p.b.event.rule, TENON_RULE_CODEC);
+                assert_int_equal(p.b.event.sent_code, 1011);
+                assert_int_equal(p.b.event.cause, TENON_LOCAL);
+                while (wire_next(&p.b, &f))
+                    last = f.first;
+                assert_int_equal(last, 0x88);
+                pair_close(&p);
+            }
+        }
+    }
+}
+
+/* The random source fails in the middle of a message: no RELEASED for what was refused. */
+static void test_random_failure(void **state)
+{
+    unsigned fails;
+    int way;
+    (void)state;
+    for (fails = 1; fails < 6; fails++) {
+        for (way = 0; way < 2; way++) {
+            setup s = setup_of(TENON_CLIENT);
+            int status;
+            pair p;
+            s.max_frame_out = 500;
+            s.tx = 16384;
+            pair_open(&p, &s);
+            p.b.random_fails = fails;
+            status = way ? tenon_send_ref(p.b.conn, TENON_BINARY, noise, 5000, 0, &p)
+                         : tenon_send(p.b.conn, TENON_BINARY, noise, 5000, 0);
+            assert_int_equal(status, TENON_ERR_RANDOM);
+            flush_out(&p.b);
+            run_to_closed(&p.b);
+            assert_int_equal(p.b.released, 0);
+            assert_int_equal(p.b.event.rule, TENON_RULE_RANDOM);
+            pair_close(&p);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_thresholds_and_flags),
+        cmocka_unit_test(test_octets_on_the_wire),
+        cmocka_unit_test(test_starting_afresh),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_all_sends_under_all_agreements),
+        cmocka_unit_test(test_no_codec_for_the_window),
+        cmocka_unit_test(test_text_is_checked_before_it_is_compressed),
+        cmocka_unit_test(test_reference_through_a_small_queue),
+        cmocka_unit_test(test_reference_that_is_cut),
+        cmocka_unit_test(test_again_and_too_big),
+        cmocka_unit_test(test_frames_of_any_length_fit),
+        cmocka_unit_test(test_wants_deflate),
+        cmocka_unit_test(test_wants_deflate_no_longer),
+        cmocka_unit_test(test_taking_the_block_back),
+        cmocka_unit_test(test_taking_the_other_block_back),
+        cmocka_unit_test(test_wants_inflate),
+        cmocka_unit_test(test_wants_inflate_for_nothing),
+        cmocka_unit_test(test_lend_errors),
+        cmocka_unit_test(test_prepared),
+        cmocka_unit_test(test_prepared_without_a_block),
+        cmocka_unit_test(test_codec_failure),
+        cmocka_unit_test(test_random_failure),
+    };
+    return cmocka_run_group_tests(tests, fill_payloads, NULL);
+}
