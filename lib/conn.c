@@ -791,6 +791,8 @@ int tenon_next(tenon_conn *conn, tenon_event *event)
         return TENON_ERR_REENTRY;
     if ((conn->bits & BIT_AGAIN) != 0 && !has_run_out(conn)) {
         conn->bits &= ~BIT_AGAIN;
+        if ((conn->bits & (BIT_PONG_WAIT | BIT_CLOSE_SENT)) == BIT_PONG_WAIT && in_frames(conn))
+            conn->since = conn->now; /* a Pong may have come, and nobody has read it */
         fill(conn, event);
         return TENON_EVENT;
     }

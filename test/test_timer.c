@@ -659,6 +659,36 @@ static void test_kept_event(void **state)
     }
 }
 
+/* The wait for a Pong that is out begins anew with each time that an event is kept:
+ * the Pong may have come, and could not be read. */
+static void test_kept_event_and_pong(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.ping_ms = 10;
+    b.config.pong_ms = 30;
+    start_open(&b, 0);
+    tick(&b, 10);
+    assert_none(&b);
+    give_frame(&b, 0x81, "a", 1);
+    assert_next(&b, TENON_EV_DATA);
+    assert_int_equal(tenon_again(b.conn), TENON_OK);
+    tick(&b, 11);
+    flush_out(&b); /* the Ping */
+    tick(&b, 1000);
+    assert_next(&b, TENON_EV_DATA);
+    assert_none(&b);
+    assert_int_equal(tenon_state(b.conn), TENON_OPEN);
+    tick(&b, 1029);
+    assert_none(&b);
+    assert_int_equal(tenon_state(b.conn), TENON_OPEN);
+    tick(&b, 1030);
+    assert_next(&b, TENON_EV_CLOSED);
+    assert_int_equal(b.event.rule, TENON_RULE_PONG_TIMEOUT);
+    bench_stop(&b);
+}
+
 /* The same for a request that is kept, which gets a 503; and a cookie is not lost. */
 static void test_kept_request(void **state)
 {
@@ -818,6 +848,7 @@ int main(void)
         cmocka_unit_test(test_stall),
         cmocka_unit_test(test_close_after_rest),
         cmocka_unit_test(test_kept_event),
+        cmocka_unit_test(test_kept_event_and_pong),
         cmocka_unit_test(test_kept_request),
         cmocka_unit_test(test_close_behind),
         cmocka_unit_test(test_close_stalls),

@@ -47,10 +47,6 @@ static void refuse(pair *p, uint16_t status, int kind, const char *text, const t
     refusal.header_count = 1;
     refusal.body = text;
     refusal.body_size = strlen(text);
-    if (status == 502)
-        refusal.reason = "Bad Gateway";
-    if (status == 504)
-        refusal.reason = "Gateway Timeout";
     if (more != NULL)
         headers[refusal.header_count++] = *more;
     if (!live_ready(client) || tenon_reject(client->conn, &refusal) != TENON_OK)

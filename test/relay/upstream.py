@@ -55,6 +55,7 @@ def test_refusal_forms():
          b"not you at all!!!"),
         (["HTTP/1.1 403 No", "Transfer-Encoding: chunked"], b"1\r\nx\r\n" * 20 + b"0\r\n\r\n", 403, b"x" * 20),
         (["HTTP/1.1 302 Found", "Location: /elsewhere", "Content-Length: 0"], b"", 302, b""),
+        (["HTTP/1.1 500 Empty"], b"", 500, b""),
         (["HTTP/1.0 503 Busy"], b"until the end", 503, b"until the end"),
         (["HTTP/1.1 200 OK", "Content-Length: 5"], b"hello", 200, b"hello"),
         (["HTTP/1.1 204 Nothing"], b"", 204, b""),
