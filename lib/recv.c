@@ -396,6 +396,8 @@ int tenon_recv_tell(tenon_conn *conn, const uint8_t *data, size_t n, unsigned fl
     tenon_message *message = &conn->u.frame.message;
     if (!message->told)
         flags |= TENON_FIRST | (message->first & 0x70u); /* of the first frame, which may have been empty */
+    if (conn->deflate & DEFLATE_ON)
+        flags &= ~TENON_RSV1; /* the library's own */
     if (ends)
         flags |= TENON_LAST;
     tenon_conn_event(conn, TENON_EV_DATA, data, n);
