@@ -122,6 +122,13 @@ def accept(offers):
     return None
 
 
+def agree(response):
+    """A client has to say yes, too."""
+    if isinstance(response, compress.PerMessageDeflateResponse):
+        return compress.PerMessageDeflateResponseAccept(response)
+    return None
+
+
 status = 1
 if ROLE == "server":
     factory = websocket.WebSocketServerFactory()
@@ -130,7 +137,8 @@ if ROLE == "server":
 else:
     factory = websocket.WebSocketClientFactory("ws://127.0.0.1:%s/echo" % sys.argv[3])
     factory.protocol = Client
-    factory.setProtocolOptions(perMessageCompressionOffers=[compress.PerMessageDeflateOffer()])
+    factory.setProtocolOptions(perMessageCompressionOffers=[compress.PerMessageDeflateOffer()],
+                               perMessageCompressionAccept=agree)
 if FLAVOUR == "asyncio":
     run_asyncio(factory)
 else:

@@ -45,14 +45,15 @@ DEFLATE = bool(os.environ.get("TENON_PEERS_DEFLATE"))
 EXTENSION = "permessage-deflate"
 
 # name; the Debian package it comes from; the command before the role; see peer().
-Peer = collections.namedtuple("Peer", "name package command server tells answer remarks")
+Peer = collections.namedtuple("Peer", "name package command server tells answer remarks deflate")
 
 
-def peer(name, package, *command, server=True, tells=True, answer=None, remarks=()):
+def peer(name, package, *command, server=True, tells=True, answer=None, remarks=(), deflate=True):
     """server: it has this role, too. tells: a client learns what answers its Close. answer:
-    the code that answers a Close, if not that of the Close."""
+    the code that answers a Close, if not that of the Close. deflate: it compresses, and empty messages too."""
     first = shutil.which(command[0]) or command[0]
-    return Peer(name, package, [str(word) for word in (first, *command[1:])], server, tells, answer, remarks)
+    return Peer(name, package, [str(word) for word in (first, *command[1:])], server, tells, answer, remarks,
+                deflate)
 
 
 PEERS = [
@@ -65,12 +66,14 @@ PEERS = [
     peer("Boost.Beast", "libboost-dev", OUT / "beast"),
     peer("websocketpp", "libwebsocketpp-dev", OUT / "websocketpp"),
     peer("libwebsockets", "libwebsockets-dev", OUT / "libwebsockets", tells=False,
-         remarks=["does not tell a client the code that answers its own"]),
-    peer("wslay", "libwslay-dev", OUT / "wslay", remarks=["no handshake of its own: one by hand"]),
+         remarks=["does not tell a client the code that answers its own",
+                  "with permessage-deflate, stops itself at an empty message"], deflate=False),
+    peer("wslay", "libwslay-dev", OUT / "wslay", remarks=["no handshake of its own: one by hand"],
+         deflate=False),
     peer("gorilla/websocket", "golang-github-gorilla-websocket-dev", OUT / "gorilla"),
     peer("nhooyr.io/websocket", "golang-nhooyr-websocket-dev", OUT / "nhooyr",
          remarks=["pings have a payload of the library's own"]),
-    peer("java.net.http", "openjdk-17-jdk-headless", "java", "HttpClientPeer.java", server=False),
+    peer("java.net.http", "openjdk-17-jdk-headless", "java", "HttpClientPeer.java", server=False, deflate=False),
 ]
 
 
@@ -259,7 +262,7 @@ def as_server(one):
 
 def attempt(one, role, version):
     """One line, and what the taps saw if all was well."""
-    name = "%s %s as %s" % (one.name, version or "(not installed)", role.__name__[3:])
+    name = "%s %s as %s%s" % (one.name, version or "(not installed)", role.__name__[3:], ", compressed" * DEFLATE)
     try:
         check(version, "the Debian package %s%s" % (one.package, " and npm's ws" * (one.package == "nodejs")), "none")
         for program in OUT / "tenon_client", one.command[0]:
@@ -334,7 +337,7 @@ def report(rows, whole):
                                                      cell(one, "server", server), remarks(one, client, server)))
         for role, taps in ("client", client), ("server", server):
             told += [*facts(one.name, role, taps), ""] if taps else []
-    if whole:
+    if whole and not DEFLATE:
         (OUT / "table.md").write_text("\n".join(table) + "\n")
     (OUT / "facts.txt").write_text("\n".join(told))
 
@@ -356,6 +359,7 @@ def main(wanted):
     os.chdir(HERE)
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     peers = [one for one in PEERS if not wanted or any(word in one.name for word in wanted)]
+    peers = [one for one in peers if one.deflate or not DEFLATE]
     if not (BUILD / "examples/echo_server").exists():
         say("FAIL tenon - expected examples/echo_server in %s, actual: none; build it first" % BUILD)
         return 1

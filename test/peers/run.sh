@@ -6,8 +6,12 @@
 #
 # One line for each peer and role. Compiles into BUILD_DIR/peers, and leaves there
 # table.md, for documents, and facts.txt, which tells how the peers behave.
-# TENON_PEERS_DEFLATE=1 wants permessage-deflate of the echo server (--deflate), and
-# that whoever offers it gets it.
+# Then the same again with permessage-deflate, of those that have it.
 set -u
 [ $# -gt 0 ] || set -- build
-exec /usr/bin/python3 "$(dirname "$0")/run.py" "$@"
+here=$(dirname "$0")
+/usr/bin/python3 "$here/run.py" "$@"
+plain=$?
+TENON_PEERS_DEFLATE=1 /usr/bin/python3 "$here/run.py" "$@"
+compressed=$?
+[ $plain -eq 0 ] && [ $compressed -eq 0 ]
