@@ -2,13 +2,14 @@
 /*
  * An echo client.
  *
- *   echo_client [--send TEXT] [--deflate] [--trace] URL
+ *   echo_client [--send TEXT] [--deflate] [--no-takeover] [--window-bits N] [--trace] URL
  *
  * Connects, sends TEXT, prints each message that it gets and sends it back, until
  * the connection ends. Against a server that itself echoes that would go on for
  * ever; so the text message that equals TEXT, once, is not sent back but answered
  * with a Close of 1000. Exits with 0 if both sides have said Close, else with 1 and
- * the cause on stderr. With --deflate it offers permessage-deflate.
+ * the cause on stderr. With --deflate it offers permessage-deflate;
+ * --no-takeover and --window-bits ask for less memory at both ends.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -140,8 +141,10 @@ static int run(client *c, const char *uri, void *tx)
     tenon_config_client(&config, sizeof config);
     config.random = wire_random;
     config.max_message = MESSAGE_MAX;
-    if (c->deflate.codec != NULL)
-        tenon_config_deflate(&config, &c->deflate);
+    if (c->deflate.codec != NULL && tenon_config_deflate(&config, &c->deflate) != TENON_OK) {
+        fprintf(stderr, "--window-bits takes a number from 9 to 15\n");
+        return 1;
+    }
     tenon_init(&c->storage, sizeof c->storage, &config, &conn);
     tenon_lend(conn, c->memory.rx, RX_SIZE, tx, TX_SIZE);
     memset(&request, 0, sizeof request);
@@ -167,6 +170,10 @@ int main(int argc, char **argv)
             c.wire.trace = &c.trace;
         else if (strcmp(argv[i], "--deflate") == 0)
             c.deflate.codec = codec_needed("echo_client");
+        else if (strcmp(argv[i], "--no-takeover") == 0)
+            c.deflate.flags = TENON_DEFLATE_RESET_OUT | TENON_DEFLATE_RESET_IN;
+        else if (strcmp(argv[i], "--window-bits") == 0 && i + 1 < argc)
+            c.deflate.out_bits = c.deflate.in_bits = (uint8_t)atoi(argv[++i]);
         else if (strcmp(argv[i], "--send") == 0 && i + 1 < argc)
             c.text = argv[++i];
         else if (argv[i][0] != '-' && uri == NULL)
@@ -175,7 +182,7 @@ int main(int argc, char **argv)
             bad = 1;
     }
     if (uri == NULL || bad) {
-        fprintf(stderr, "usage: echo_client [--send TEXT] [--deflate] [--trace] URL\n");
+        fprintf(stderr, "usage: echo_client [--send TEXT] [--deflate] [--no-takeover] [--window-bits N] [--trace] URL\n");
         return 2;
     }
     trace_init(&c.trace, TENON_CLIENT);

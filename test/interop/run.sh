@@ -57,10 +57,10 @@ if [ ! -s "$counted" ]; then
     install_ws || fail "npm could not install ws $(pinned)"
 fi
 if [ ! -s "$counted" ]; then
-    for script in wire_client wire_server python_client python_server fuzzing_server chat; do
+    for script in wire_client wire_server python_client python_server fuzzing_server chat deflate; do
         run /usr/bin/python3 "$here/$script.py"
     done
-    for script in ws_client ws_server; do
+    for script in ws_client ws_server deflate; do
         run node "$here/$script.js"
     done
 fi
