@@ -4,7 +4,7 @@
  *
  *   chat_client [--name NAME] [--token TOKEN] [--origin ORIGIN] [--ping-interval MS]
  *               [--pong-timeout MS] [--retry-first MS] [--retry-base MS] [--retry-cap MS]
- *               [--retries N] URL
+ *               [--retries N] [--deflate] URL
  *
  * Each line of stdin is said. Each event is printed as a line:
  *
@@ -30,6 +30,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/codec.h"
 #include "live/live.h"
 
 /* A line that was typed and not yet acknowledged. */
@@ -55,6 +56,7 @@ typedef struct client {
     live_hub hub;
     struct ev_loop *loop;
     tenon_config config;
+    tenon_deflate deflate; /* codec NULL: none is offered */
     tenon_request request;
     tenon_backoff backoff;
     unsigned retries;
@@ -459,7 +461,7 @@ static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
 static void run(client *c)
 {
     c->loop = ev_default_loop(0);
-    live_hub_init(&c->hub, c->loop);
+    live_hub_init(&c->hub, c->loop, c->deflate.codec != NULL ? &c->deflate : NULL);
     ev_io_init(&c->typed, on_typed, 0, EV_READ);
     ev_timer_init(&c->retry, on_retry, 0., 0.);
     ev_signal_init(&c->term, on_signal, SIGTERM);
@@ -501,7 +503,8 @@ static const struct option options[] = {
     {"origin", required_argument, NULL, 'o'},        {"ping-interval", required_argument, NULL, 'i'},
     {"pong-timeout", required_argument, NULL, 't'},  {"retry-first", required_argument, NULL, 'f'},
     {"retry-base", required_argument, NULL, 'b'},    {"retry-cap", required_argument, NULL, 'c'},
-    {"retries", required_argument, NULL, 'r'},       {NULL, 0, NULL, 0},
+    {"retries", required_argument, NULL, 'r'},       {"deflate", no_argument, NULL, 'd'},
+    {NULL, 0, NULL, 0},
 };
 
 /* A number of an option, or the end of the program. */
@@ -533,6 +536,7 @@ static int configure(client *c, int argc, char **argv)
         case 'b': c->backoff.base_ms = number(name, optarg); break;
         case 'c': c->backoff.cap_ms = number(name, optarg); break;
         case 'r': c->retries = number(name, optarg); break;
+        case 'd': c->deflate.codec = codec_needed("chat_client"); break;
         case 'k':
             if (strlen(optarg) < sizeof c->token) {
                 memcpy(c->token, optarg, strlen(optarg) + 1);
@@ -565,9 +569,12 @@ int main(int argc, char **argv)
     if (make_token(c.token, sizeof c.token) != 0 || configure(&c, argc, argv) != 0) {
         fprintf(stderr, "usage: chat_client [--name NAME] [--token TOKEN] [--origin ORIGIN] [--ping-interval MS]\n"
                         "                   [--pong-timeout MS] [--retry-first MS] [--retry-base MS]\n"
-                        "                   [--retry-cap MS] [--retries N] URL\n");
+                        "                   [--retry-cap MS] [--retries N] [--deflate] URL\n");
         return 2;
     }
+    c.deflate.size = sizeof c.deflate;
+    if (c.deflate.codec != NULL)
+        tenon_config_deflate(&c.config, &c.deflate);
     c.request.size = sizeof c.request;
     c.request.uri = c.uri;
     c.request.origin = c.origin;

@@ -3,7 +3,7 @@
  * A chat server with a page to try it from.
  *
  *   chat_server [--port N] [--origin ORIGIN]... [--ping-interval MS] [--pong-timeout MS]
- *               [--stall-timeout MS] [--slow-timeout MS] [--lines-per-second N]
+ *               [--stall-timeout MS] [--slow-timeout MS] [--lines-per-second N] [--no-deflate]
  *
  *   GET /         the page (chat/page.html)
  *   GET /metrics  for Prometheus
@@ -33,6 +33,11 @@
  * there is room. Who stays behind for --slow-timeout, or falls behind what is kept,
  * gets a Close of 1008; who does not even take that, is dropped by --stall-timeout.
  * Who talks too much is not read from until his rate allows it.
+ *
+ * Compression. Browsers offer permessage-deflate, and get it, where the server was
+ * built with zlib: what they send comes without context takeover, so that one block
+ * inflates for all; what they get was compressed once, with the line. So a member
+ * takes no more memory than without.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -48,6 +53,7 @@
 
 #include "chat/page.h"
 #include "chat/room.h"
+#include "common/codec.h"
 #include "live/live.h"
 #include "live/metrics.h"
 
@@ -90,6 +96,7 @@ struct server {
     live_hub hub;
     live_listener listener;
     tenon_config config;
+    tenon_deflate deflate; /* codec NULL: none */
     room room;
     member *members;
     size_t people, people_told;
@@ -121,7 +128,7 @@ static int tell(member *m, const char *format, ...)
     va_start(arguments, format);
     size = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    return tenon_send(m->live.conn, TENON_TEXT, text, (size_t)size, 0);
+    return tenon_send(m->live.conn, TENON_TEXT, text, (size_t)size, TENON_UNCOMPRESSED);
 }
 
 static void drop_slow(member *m)
@@ -646,17 +653,20 @@ static void start_watchers(server *s)
 
 static int set_up(server *s, int port)
 {
+    const tenon_deflate *deflate = s->deflate.codec != NULL ? &s->deflate : NULL;
     uint64_t seed;
     signal(SIGPIPE, SIG_IGN);
     live_raise_files();
     if (wire_random(NULL, &seed, sizeof seed) != 0)
         return -1;
-    room_init(&s->room, (uint64_t)time(NULL) * 1000000, seed);
+    if (deflate != NULL && tenon_config_deflate(&s->config, deflate) != TENON_OK)
+        return -1;
+    room_init(&s->room, (uint64_t)time(NULL) * 1000000, seed, deflate);
     s->loop = ev_default_loop(0);
     if (s->loop == NULL)
         return -1;
     s->stats.size = sizeof s->stats;
-    live_hub_init(&s->hub, s->loop);
+    live_hub_init(&s->hub, s->loop, deflate);
     s->listener.on_socket = on_socket;
     s->listener.user = s;
     port = live_listen(&s->listener, s->loop, "127.0.0.1", (unsigned)port);
@@ -699,7 +709,8 @@ static const struct option options[] = {
     {"port", required_argument, NULL, 'p'},           {"origin", required_argument, NULL, 'o'},
     {"ping-interval", required_argument, NULL, 'i'},  {"pong-timeout", required_argument, NULL, 't'},
     {"stall-timeout", required_argument, NULL, 's'},  {"slow-timeout", required_argument, NULL, 'w'},
-    {"lines-per-second", required_argument, NULL, 'l'}, {NULL, 0, NULL, 0},
+    {"lines-per-second", required_argument, NULL, 'l'}, {"no-deflate", no_argument, NULL, 'n'},
+    {NULL, 0, NULL, 0},
 };
 
 /* Reads the arguments: the port, or the end of the program. */
@@ -715,6 +726,7 @@ static int configure(server *s, int argc, char **argv)
         case 't': s->config.pong_ms = (uint32_t)number(name, optarg, 1, ms_max); break;
         case 's': s->config.stall_ms = (uint32_t)number(name, optarg, 1, ms_max); break;
         case 'w': s->slow_ms = number(name, optarg, 1, ms_max); break;
+        case 'n': s->deflate.codec = NULL; break;
         case 'l': s->lines_per_second = number(name, optarg, 0, 1000000); break;
         case 'o':
             if (s->origin_count < ORIGINS_MAX) {
@@ -740,10 +752,14 @@ int main(int argc, char **argv)
     s.config.stall_ms = 10000;
     s.slow_ms = 5000;
     s.lines_per_second = 50;
+    s.deflate.size = sizeof s.deflate;
+    s.deflate.flags = TENON_DEFLATE_RESET_IN;
+    s.deflate.codec = codec();
     port = configure(&s, argc, argv);
     if (port < 0) {
         fprintf(stderr, "usage: chat_server [--port N] [--origin ORIGIN]... [--ping-interval MS] [--pong-timeout MS]\n"
-                        "                   [--stall-timeout MS] [--slow-timeout MS] [--lines-per-second N]\n");
+                        "                   [--stall-timeout MS] [--slow-timeout MS] [--lines-per-second N]\n"
+                        "                   [--no-deflate]\n");
         return 2;
     }
     if (set_up(&s, port) != 0) {

@@ -340,7 +340,7 @@ static int set_up(program *m)
     r->loop = ev_default_loop(0);
     if (r->loop == NULL)
         return -1;
-    live_hub_init(&r->hub, r->loop);
+    live_hub_init(&r->hub, r->loop, NULL);
     ev_prepare_init(&r->after, pairs_settle);
     ev_set_priority(&r->after, -1); /* behind the hub's */
     ev_signal_init(&m->term, on_signal, SIGTERM);

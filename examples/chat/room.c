@@ -91,8 +91,10 @@ void room_hold(room_line *line)
 
 void room_release(room_line *line)
 {
-    if (--line->holds == 0)
-        free(line);
+    if (--line->holds > 0)
+        return;
+    free(line->packed);
+    free(line);
 }
 
 room_line *room_line_at(const room *r, uint64_t number)
@@ -116,6 +118,21 @@ static void drop_first(room *r)
     room_release(line);
 }
 
+/* Adds the compressed variant, if it is worth it and there is memory. */
+static void pack(room *r, room_line *line)
+{
+    line->packed = NULL;
+    if (r->block == NULL || line->size < ROOM_PACK_MIN)
+        return;
+    line->packed = malloc(line->size); /* one that is not smaller is no gain */
+    if (line->packed != NULL &&
+        tenon_prepare_deflate(&line->prepared, r->deflate, ROOM_PACK_BITS, r->block, r->block_size, line->packed,
+                              line->size) != TENON_OK) {
+        free(line->packed);
+        line->packed = NULL;
+    }
+}
+
 int room_say(room *r, room_session *s, uint64_t seq, const char *text, size_t size)
 {
     room_line *line;
@@ -134,6 +151,7 @@ int room_say(room *r, room_session *s, uint64_t seq, const char *text, size_t si
     line->holds = 1;
     /* The text came in as a checked message, and the name as well: it is not cut. */
     tenon_prepare(&line->prepared, sizeof line->prepared, TENON_TEXT, line->text, line->size, TENON_TRUSTED);
+    pack(r, line);
     s->seq = seq;
     while (r->next > r->first && (r->next - r->first == ROOM_LINES || r->octets + line->size > ROOM_OCTETS))
         drop_first(r);
@@ -144,9 +162,14 @@ int room_say(room *r, room_session *s, uint64_t seq, const char *text, size_t si
 
 /* ---------------------------------------------------------------------- room */
 
-void room_init(room *r, uint64_t first, uint64_t seed)
+void room_init(room *r, uint64_t first, uint64_t seed, const tenon_deflate *deflate)
 {
     memset(r, 0, sizeof *r);
+    r->deflate = deflate;
+    if (deflate != NULL) {
+        r->block_size = tenon_prepare_size(deflate, ROOM_PACK_BITS);
+        r->block = malloc(r->block_size);
+    }
     r->first = r->next = first;
     r->seed = seed;
 }
@@ -155,6 +178,7 @@ void room_free(room *r)
 {
     while (r->next > r->first)
         drop_first(r);
+    free(r->block);
     while (r->oldest != NULL) {
         room_session *oldest = r->oldest;
         unlist(r, oldest);

@@ -15,7 +15,7 @@
 #ifndef EXAMPLES_CHAT_ROOM_H
 #define EXAMPLES_CHAT_ROOM_H
 
-#include "tenon/tenon.h"
+#include "tenon/deflate.h"
 
 #define ROOM_LINES 4096                       /* most lines kept, */
 #define ROOM_OCTETS ((size_t)32 << 20)        /* and octets of them */
@@ -27,8 +27,14 @@
 #define ROOM_TOKEN_MAX 64
 #define ROOM_NAME_MAX 64
 
+/* Lines from here on have a compressed variant, made once, for readers whose window is
+ * large enough. */
+#define ROOM_PACK_MIN 256
+#define ROOM_PACK_BITS 12
+
 typedef struct room_line {
     tenon_prepared prepared;
+    void *packed;             /* its compressed variant, or NULL */
     uint32_t holds;           /* connections that send from it, and one for the room */
     size_t size;
     char text[];
@@ -50,13 +56,17 @@ typedef struct room {
     size_t octets;
     uint64_t ids;
     uint64_t seed;
+    const tenon_deflate *deflate;             /* NULL: lines are not compressed */
+    void *block;                              /* to compress them */
+    size_t block_size;
     room_session *buckets[ROOM_BUCKETS];
     room_session *oldest, *newest;            /* of those who left */
     size_t left;
 } room;
 
-/* first: the number of the first line. seed: random, against made-up collisions. */
-void room_init(room *r, uint64_t first, uint64_t seed);
+/* first: the number of the first line. seed: random, against made-up collisions.
+ * deflate: how to compress lines, or NULL; borrowed. */
+void room_init(room *r, uint64_t first, uint64_t seed, const tenon_deflate *deflate);
 void room_free(room *r);
 
 /* The session of a token, new or known, which has one more connection now. NULL

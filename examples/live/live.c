@@ -16,6 +16,9 @@
  * for the time in which a message is assembled. */
 #define HEAD_SIZE 16384
 
+/* Least octets of a larger rx: a compressed message does not say how long it gets. */
+#define LARGE_MIN 4096
+
 /* Turns out of the queue in one round of the loop. */
 #define SOON_MAX 256
 
@@ -70,9 +73,11 @@ static void on_idle(struct ev_loop *loop, ev_idle *watcher, int events)
     (void)events;
 }
 
-void live_hub_init(live_hub *hub, struct ev_loop *loop)
+void live_hub_init(live_hub *hub, struct ev_loop *loop, const tenon_deflate *deflate)
 {
     memset(hub, 0, sizeof *hub);
+    if (deflate != NULL)
+        blocks_init(&hub->blocks, deflate);
     hub->loop = loop;
     hub->soon_end = &hub->soon;
     ev_idle_init(&hub->more, on_idle);
@@ -86,6 +91,7 @@ void live_hub_free(live_hub *hub)
     ev_prepare_stop(hub->loop, &hub->before);
     ev_idle_stop(hub->loop, &hub->more);
     desk_free(&hub->desks);
+    blocks_free(&hub->blocks);
 }
 
 /* -------------------------------------------------------------------- turns */
@@ -97,6 +103,7 @@ static void end(live *l)
     ev_io_stop(hub->loop, &l->ready);
     ev_timer_stop(hub->loop, &l->due);
     desk_drop(&hub->desks, &l->desk);
+    blocks_drop(&hub->blocks, &l->blocks);
     free(l->large);
     l->large = NULL;
     close(l->wire.fd);
@@ -105,23 +112,36 @@ static void end(live *l)
 }
 
 /* A larger rx for the message that is coming in. Its size is bounded: max_message
- * was checked before. */
-static void grow(live *l)
+ * was checked before. 0, or -1. */
+static int grow(live *l)
 {
-    size_t size = tenon_rx_needed(l->conn);
+    size_t needed = tenon_rx_needed(l->conn), size = needed < LARGE_MIN ? LARGE_MIN : needed;
     void *larger = malloc(size);
     if (larger == NULL || tenon_lend_rx(l->conn, larger, size) != TENON_OK) {
         free(larger);
-        tenon_abort(l->conn, TENON_LOCAL);
-        return;
+        return -1;
     }
     free(l->large);
     l->large = larger;
+    return 0;
+}
+
+/* Memory that the connection has asked for: 1 if there is more to do with it. */
+static int lend_more(live *l)
+{
+    int wants_rx = (tenon_wants(l->conn) & TENON_WANTS_RX) != 0;
+    int lent = blocks_lend(&l->hub->blocks, l->conn, &l->blocks);
+    if (lent < 0 || (wants_rx && grow(l) != 0)) {
+        tenon_abort(l->conn, TENON_LOCAL); /* without memory this one has to go */
+        return 1;
+    }
+    return wants_rx || lent > 0;
 }
 
 /* Gives memory back that is not in use now. */
 static void shrink(live *l)
 {
+    blocks_leave(&l->hub->blocks, l->conn, &l->blocks);
     desk_leave(&l->hub->desks, l->conn, &l->desk);
     if (l->large != NULL && tenon_state(l->conn) == TENON_OPEN &&
         tenon_lend_rx(l->conn, l->small, sizeof l->small) == TENON_OK) {
@@ -177,11 +197,9 @@ static void turn(live *l)
         tenon_abort(l->conn, TENON_LOCAL); /* no memory: this one has to go, the others stay */
     else if (l->on_turn != NULL)
         l->on_turn(l);
-    status = pump(l);
-    while (status >= 0 && status != TENON_DONE && (tenon_wants(l->conn) & TENON_WANTS_RX) != 0) {
-        grow(l);
+    do {
         status = pump(l);
-    }
+    } while (status >= 0 && status != TENON_DONE && lend_more(l));
     if (status == TENON_DONE) {
         end(l);
         return;
@@ -219,6 +237,7 @@ int live_start(live *l, live_hub *hub, int fd, const tenon_config *config)
 {
     l->hub = hub;
     l->desk = NULL;
+    memset(&l->blocks, 0, sizeof l->blocks);
     l->link_soon = NULL;
     l->wire.fd = fd;
     l->large = malloc(HEAD_SIZE);

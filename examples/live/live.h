@@ -16,6 +16,7 @@
 
 #include <ev.h>
 
+#include "common/blocks.h"
 #include "common/desk.h"
 #include "common/wire.h"
 
@@ -24,6 +25,7 @@ typedef struct live live;
 typedef struct live_hub {
     struct ev_loop *loop;
     desk_pool desks;
+    block_pool blocks;        /* of permessage-deflate */
     size_t count;             /* connections started and not gone */
     live *soon, **soon_end;   /* a queue */
     ev_prepare before;        /* runs the queue before the loop waits */
@@ -38,6 +40,7 @@ struct live {
     void (*on_turn)(live *l); /* at the beginning of each turn, when it can send; or NULL */
     void (*on_gone)(live *l); /* CLOSED was delivered, the socket is closed: free it */
     desk *desk;
+    blocks blocks;
     void *large;              /* rx when the small one does not do, from malloc */
     live *next_soon, **link_soon;
     ev_io ready;
@@ -46,7 +49,8 @@ struct live {
     unsigned char small[TENON_RX_MIN];
 };
 
-void live_hub_init(live_hub *hub, struct ev_loop *loop);
+/* deflate: what the configs of its connections were given, or NULL. */
+void live_hub_init(live_hub *hub, struct ev_loop *loop, const tenon_deflate *deflate);
 void live_hub_free(live_hub *hub); /* when all connections are gone */
 
 /*

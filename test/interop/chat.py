@@ -351,6 +351,26 @@ def test_chat_client_talks():
         check("closed: 1000, normal closure" in output, "a clean end", output)
 
 
+def test_chat_client_compresses():
+    """A long line goes to the server, to a reader that has agreed and to one that has not: compressed, but to him."""
+    long, size = ("tenon and mortise; " * 20000).strip(), 380000
+    with chat() as server, client(server, "--name", "ann", "--deflate") as ann, \
+            client(server, "--name", "bob", "--deflate") as bob:
+        bob.until("open")
+        for words in (long, "short", long):
+            ann.type(words + "\n")
+            for one in (ann, bob):
+                one.until("ann: " + words)
+        counted = metrics(server)
+        check(int(counted['chat_octets_total{direction="in"}']) < size // 10, "few octets in", counted)
+        check(int(counted['chat_octets_total{direction="out"}']) < size // 5, "few octets out", counted)
+        with Member(server, 3) as plain:
+            same([plain.said()[3] for _ in range(3)], [long, "short", long], "what a plain one gets")
+    with chat("--no-deflate") as server, client(server, "--deflate") as ann:
+        ann.type("to one that has none\n")
+        ann.until("somebody: to one that has none")
+
+
 def test_chat_client_reconnects():
     """The server is killed and comes back: each line is said once, in order."""
     with contextlib.ExitStack() as stack:
