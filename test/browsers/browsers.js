@@ -284,6 +284,22 @@ const tests = {
         same((await lines(ann)).length, 1, 'lines, when one was too long');
     },
 
+    // The browser's own permessage-deflate, with each kind of agreement. Firefox tells the
+    // page no terms, and does not let a server limit its window: then there is none.
+    async test_compressed(stage) {
+        const page = await stage.visit(await stage.chat()), isChromium = stage.driver instanceof Chromium;
+        const kinds = [[[], /^permessage-deflate/],
+            [['--no-takeover'], isChromium ? /server_no_context_takeover; client_no_context_takeover/ : /^permessage-deflate$/],
+            [['--window-bits', 9], isChromium ? /client_max_window_bits=9/ : /^$/]];
+        for (const [options, terms] of kinds) {
+            const echo = await stage.serve('echo_server', '--port', 0, '--deflate', ...options);
+            await openSocket(page, `ws://127.0.0.1:${echo.port}/`);
+            const agreed = await page.evaluate(() => window.probe.socket.extensions);
+            same(terms.test(agreed), true, `${terms} in the agreement '${agreed}'`);
+            same(await within(STEP_MS, page.evaluate(echoes, MEBI), 'the echoes'), [true, true, true], `echoes with '${agreed}'`);
+        }
+    },
+
     // A network that takes nothing more fills the page's own queue, not the browser's.
     async test_slow_network(stage) {
         const server = await stage.chat(0, 60000), slow = await stage.forwarder(server), count = 8;
