@@ -45,6 +45,7 @@ out=$(cd "$out" && pwd)
 extract program smallest_server.c
 extract program smallest_client.c
 extract part pull.c
+extract part compress.c
 extract file CMakeLists.txt
 [ "$(grep -c '^<!-- program: ' README.md)" -eq 2 ] || fail "a program of README.md is not looked at"
 
@@ -52,7 +53,9 @@ extract file CMakeLists.txt
 for program in smallest_server smallest_client; do
     $cc $strict -Iinclude "$out/$program.c" "$out"/objects/*.o -o "$out/$program"
 done
-$cc $strict -Iinclude -c "$out/pull.c" -o "$out/pull.o"
+for part in pull compress; do
+    $cc $strict -Iinclude -c "$out/$part.c" -o "$out/$part.o"
+done
 
 # The server says where it listens through a pipe: reading it is all the waiting.
 rm -f "$out/said"
@@ -91,5 +94,7 @@ cmake --install "$out/project/directory" --prefix "$out/installed" >/dev/null
 rm "$out/project/tenon"
 sed 's/^add_subdirectory(tenon)$/find_package(tenon REQUIRED)/' "$out/CMakeLists.txt" >"$out/project/CMakeLists.txt"
 build package
+sed -i 's/ tenon::tenon/ tenon::tenon tenon::zlib/' "$out/project/CMakeLists.txt"
+build package_with_zlib
 
-echo "OK readme: server and client exchanged $round messages; CMake builds them two ways"
+echo "OK readme: server and client exchanged $round messages; CMake builds them three ways"

@@ -7,7 +7,8 @@
  *   tenon_config_server(&config, sizeof config);
  *   tenon_config_deflate(&config, &deflate);
  *
- * The handshake then agrees on it by itself: a server takes the first offer that it
+ * The handshake then agrees on it by itself (do not name it in the extensions of a
+ * request or an answer): a server takes the first offer that it
  * can keep to, a client offers and checks the answer. After OPEN, tenon_deflate_get
  * tells what was agreed. Messages are compressed, and arrive inflated, in the calls
  * and events of tenon.h; limits and the check of UTF-8 apply to what was inflated.

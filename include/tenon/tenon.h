@@ -325,7 +325,9 @@ enum {
      * frame, RSV1 to RSV3 (with FIRST also those of the first frame). offset: octets of this message before data.
      * frame_size: payload of the current frame (the last one, for a whole
      * message). An empty piece comes only to carry LAST. Text that is not UTF-8 is
-     * told up to its first bad octet, without FRAME_LAST and LAST. */
+     * told up to its first bad octet, without FRAME_LAST and LAST. A compressed
+     * message (deflate.h) comes inflated, in pieces of their own: FRAME_FIRST and
+     * FRAME_LAST go with FIRST and LAST. */
     TENON_EV_DATA = 4,
     /* Client: a piece of the body of a RESPONSE, raw: transfer coding is not undone. */
     TENON_EV_BODY = 5,
