@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: MIT
 """Writes the seeds of the fuzzer.
 
-usage: seeds.py [DIRECTORY]      (default: corpus/ beside this file)
+usage: seeds.py [DIRECTORY]      (default: the directory of this file)
 
-The octets of the plan are read by plan_limits, plan_program and plan_time in
-fuzz_conn.c; the stream follows.
+Those of fuzz_conn.c go to corpus/: the octets of the plan are read by plan_limits,
+plan_program and plan_time; the stream follows. Those of fuzz_deflate.c go to
+corpus_deflate/: the plan is read by plan_side, round_trip_begin and attack_begin;
+commands follow.
 """
 import pathlib
 import sys
@@ -111,12 +113,59 @@ def seeds():
     yield from scripts()
 
 
+HOSTILE, UPGRADE, RESET_OUT, RESET_IN = 1, 2, 4, 8
+CHUNKS_BOTH = 0xc0
+
+
+def deflate_plan(how, out_bits=15, in_bits=15, **octets):
+    places = {"levels": 3, "levels_client": 4, "sizes": 5, "queue": 6, "more": 7, "cut": 8, "end": 9}
+    head = bytearray(13)
+    head[0] = how
+    head[1] = head[2] = (out_bits - (9 if how & UPGRADE else 8)) | (in_bits - 8) << 3
+    head[8] = 0x0a
+    head[10] = 1
+    for name, value in octets.items():
+        head[places[name]] = value
+    return bytes(head)
+
+
+def deflate_seeds():
+    hello = b"\x0cHello, hello"
+    # each way to send, from both sides; then the same again, and more of it
+    talk = bytes([0]) + hello + bytes([9]) + hello + b"\x02" + bytes([2]) + hello + bytes([0x13]) + hello + b"\x06"
+    talk += bytes([0x0c]) + hello + b"\x01" + bytes([5]) + b"\x01p" + bytes([6]) + hello + bytes([7]) + hello
+    talk += bytes([0x67, 0, 0, 9, 0x6f, 0, 5, 9, 0x80, 99, 0x8a, 30, 0xa1, 60, 0x45, 0x6a, 0, 0, 255])
+    bombs = bytes([0x81, 200]) * 3
+    raw = bytes.fromhex("f248cdc9c90700")
+    for bits in (9, 12, 15):
+        yield "talk_%d" % bits, deflate_plan(0, bits, bits, sizes=0xd5, queue=0x0f) + talk
+        yield "talk_reset_%d" % bits, deflate_plan(RESET_OUT | RESET_IN | CHUNKS_BOTH, bits, bits, queue=0xcf,
+                                                   more=0x55) + talk
+    yield "talk_upgrade", deflate_plan(UPGRADE | RESET_IN, 10, 12, sizes=0x0f, queue=0x35, levels=0x11) + talk
+    yield "talk_octets", deflate_plan(CHUNKS_BOTH, 15, 9, cut=0x30, queue=0x10) + talk
+    yield "talk_plain", deflate_plan(0, 8, 8) + talk
+    for kind in range(1, 8):
+        # the command, what it is made of, what else the kind takes; in frames of 3, with Pings
+        yield "peer_%d" % kind, deflate_plan(HOSTILE, end=6) + (
+            bytes([1]) + hello + bytes([0x30 | kind]) + hello + b"\x03\x02" + bytes([8 | kind]) + hello + b"\x01\x02")
+    yield "peer_raw", deflate_plan(HOSTILE, end=6) + bytes([0, len(raw)]) + raw + bytes([0, 1, 0, 0, 0])
+    yield "peer_bomb", deflate_plan(HOSTILE | CHUNKS_BOTH, end=6) + bombs
+    yield "peer_limit", deflate_plan(HOSTILE, end=0) + bombs
+    yield "peer_window", deflate_plan(HOSTILE, 9, 9, end=14) + bytes([0x81, 60, 0x81, 60, 1]) + hello * 3
+    yield "peer_text", deflate_plan(HOSTILE, end=6) + bytes([0x49, 6]) + b"ok\xe2\x82\xac\xff" + bytes([9, 1, 97])
+
+
+def write(out, made):
+    out.mkdir(parents=True, exist_ok=True)
+    for name, data in made:
+        (out / name).write_bytes(data)
+
+
 def main():
     here = pathlib.Path(__file__).resolve().parent
-    out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here / "corpus"
-    out.mkdir(parents=True, exist_ok=True)
-    for name, data in seeds():
-        (out / name).write_bytes(data)
+    out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here
+    write(out / "corpus", seeds())
+    write(out / "corpus_deflate", deflate_seeds())
 
 
 main()
