@@ -43,6 +43,7 @@ lacking() {
     command -v gcc >/dev/null 2>&1 || printf ' gcc libc6-dev'
     [ -e /usr/include/stdio.h ] || printf ' libc6-dev'
     [ -e /usr/include/ev.h ] || printf ' libev-dev'
+    [ -e /usr/include/zlib.h ] || printf ' zlib1g-dev'
     command -v cmake >/dev/null 2>&1 || printf ' cmake'
     command -v make >/dev/null 2>&1 || printf ' make'
 }
