@@ -1,6 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 #include "cpu.h"
 
+#ifdef TENON_X86
+
+#include <cpuid.h>
+
+static int has_ssse3(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_SSSE3) != 0;
+}
+
+/* The processor must have AVX2, and the system must keep its registers: bits 1 and 2
+ * of register 0 of the extended controls. */
+static int has_avx2(void)
+{
+    unsigned a, b, c, d, low, high;
+    if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & bit_OSXSAVE) == 0 || (c & bit_AVX) == 0)
+        return 0;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (low & 6) == 6 && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & bit_AVX2) != 0;
+}
+
+#endif
+
 #if defined(TENON_X86) || defined(TENON_ARM)
 
 const tenon_kernels *tenon_cpu_list(size_t i)
@@ -8,10 +31,9 @@ const tenon_kernels *tenon_cpu_list(size_t i)
 #ifdef TENON_X86
     const tenon_kernels *list[2];
     size_t count = 0;
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2"))
+    if (has_avx2())
         list[count++] = &tenon_kernels_avx2;
-    if (__builtin_cpu_supports("ssse3"))
+    if (has_ssse3())
         list[count++] = &tenon_kernels_ssse3;
     return i < count ? list[i] : NULL;
 #else
