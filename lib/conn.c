@@ -787,6 +787,8 @@ int tenon_next(tenon_conn *conn, tenon_event *event)
     int found;
     if (conn == NULL || event == NULL)
         return TENON_ERR_NULL;
+    if (tenon_recv_fast(conn, event))
+        return TENON_EVENT;
     if (conn->bits & BIT_RUNNING)
         return TENON_ERR_REENTRY;
     if ((conn->bits & BIT_AGAIN) != 0 && !has_run_out(conn)) {

@@ -244,6 +244,10 @@ TENON_INTERNAL uint64_t tenon_conn_head_offset(const tenon_conn *conn, const cha
 
 /* recv.c: works on lent input in PHASE_FRAMES: a STEP_ value. */
 TENON_INTERNAL int tenon_recv_step(tenon_conn *conn);
+/* The most frequent case in a straight line: a message in one frame that lies whole in
+ * the lent octets, while nothing else is to be done. 1 and *event filled, or 0 and
+ * nothing has changed. */
+TENON_INTERNAL int tenon_recv_fast(tenon_conn *conn, tenon_event *event);
 TENON_INTERNAL size_t tenon_recv_needed(const tenon_conn *conn);
 /* Its parts, which compress.c uses too. */
 /* Octets of rx behind the reserve, where messages are assembled. */

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "base.h"
-#include "tenon/frame.h"
+#include "cpu.h"
+#include "utf8.h"
 
 #define WORD_SIZE sizeof(uint64_t)
 #define HIGH_BITS 0x8080808080808080u
+
+/* Fewer octets are not worth the call of a kernel. */
+#define KERNEL_MIN 128
 
 /* Octets unmasked before they are checked, where text is not all ASCII: few
  * enough to be still in the first cache, enough to make the calls cheap. A
@@ -35,13 +39,26 @@ static uint64_t key_word(const uint8_t key[4], size_t phase)
     return load(octets);
 }
 
+/* The same for the kernels, which take four octets. */
+static uint32_t key_half(const uint8_t key[4], size_t phase)
+{
+    uint64_t word = key_word(key, phase);
+    uint32_t half;
+    memcpy(&half, &word, sizeof half);
+    return half;
+}
+
 size_t tenon_mask(void *dst, const void *src, size_t n, const uint8_t key[4], size_t phase)
 {
     uint8_t *to = dst;
     const uint8_t *from = src;
     size_t i = 0;
     phase %= 4;
-    if (n >= WORD_SIZE) {
+    if (n >= KERNEL_MIN && tenon_cpu_kernels() != NULL) {
+        i = n - n % TENON_BLOCK;
+        tenon_cpu_kernels()->mask(to, from, i, key_half(key, phase));
+    }
+    if (n - i >= WORD_SIZE) {
         uint64_t word = key_word(key, phase);
         for (; n - i >= WORD_SIZE; i += WORD_SIZE)
             store(to + i, load(from + i) ^ word);
@@ -64,12 +81,37 @@ static size_t mask_ascii(uint8_t *to, const uint8_t *from, size_t n, uint64_t ke
     return i;
 }
 
+/* The blocks of it that a kernel can do; what it returns is good, and the state that
+ * of the text up to there. */
+static size_t mask_blocks(const tenon_kernels *kernels, uint8_t *to, const uint8_t *from, size_t n,
+                          const uint8_t key[4], size_t phase, tenon_utf8 *state)
+{
+    size_t i = 0, open, good;
+    while (state->need > 0 && i < 3) {
+        uint8_t octet = from[i] ^ key[(phase + i) % 4];
+        if (tenon_utf8_check(state, &octet, 1) == 0)
+            return i; /* told again by who goes on */
+        to[i++] = octet;
+    }
+    i += kernels->mask_utf8(to + i, from + i, (n - i) - (n - i) % TENON_BLOCK, key_half(key, (phase + i) % 4));
+    open = tenon_utf8_open(to, i);
+    good = tenon_utf8_check(state, to + i - open, open);
+    /* The last octet of a block may be one that begins no character. */
+    i -= open - good;
+    tenon_mask(to + i, to + i, open - good, key, phase + i);
+    return i;
+}
+
 size_t tenon_mask_utf8(void *dst, const void *src, size_t n, const uint8_t key[4], size_t phase, tenon_utf8 *state)
 {
     uint8_t *to = dst;
     const uint8_t *from = src;
     uint64_t word = key_word(key, phase % 4);
     size_t i = 0;
+    if (n >= KERNEL_MIN && tenon_cpu_kernels() != NULL) {
+        i = mask_blocks(tenon_cpu_kernels(), to, from, n, key, phase % 4, state);
+        word = key_word(key, (phase + i) % 4);
+    }
     while (i < n) {
         size_t size, good;
         if (state->need == 0)
@@ -77,7 +119,7 @@ size_t tenon_mask_utf8(void *dst, const void *src, size_t n, const uint8_t key[4
         size = n - i < BLOCK_SIZE ? n - i : BLOCK_SIZE;
         if (size == 0)
             break;
-        tenon_mask(to + i, from + i, size, key, phase);
+        tenon_mask(to + i, from + i, size, key, phase + i);
         good = tenon_utf8_check(state, to + i, size);
         i += good;
         if (good < size) {

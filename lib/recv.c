@@ -553,3 +553,163 @@ size_t tenon_recv_needed(const tenon_conn *conn)
         return SIZE_MAX; /* more than a connection can use; the message will wait for ever */
     return need < TENON_RX_MIN ? TENON_RX_MIN : (size_t)need;
 }
+
+/* ------------------------------------------------------------------ the fast path */
+
+/* With any of these there is something else to do, or the octets need another way. */
+#define BITS_SLOW                                                                                                 \
+    (BIT_RUNNING | BIT_EOF | BIT_CONST | BIT_AGAIN | BIT_FAILED | BIT_WANTS_RX | BIT_CLOSE_PENDING |              \
+     BIT_CLOSE_SENT | BIT_CLOSE_RECEIVED | BIT_CLOSE_ASKED | BIT_PONG_PENDING | BIT_REF | BIT_OPAQUE | BIT_BAD_TEXT)
+
+#define HIGH_BITS 0x8080808080808080u
+
+/* From here on the calls of the kernels are worth it. */
+#define LONG_PAYLOAD 128
+
+/* Unmasks n octets in place; not zero if one of them is not ASCII. */
+static uint64_t unmask(uint8_t *p, size_t n, const uint8_t key[4])
+{
+    uint32_t half;
+    uint64_t key_twice, word, seen = 0;
+    memcpy(&half, key, 4);
+    key_twice = (uint64_t)half << 32 | half;
+    for (; n >= 8; n -= 8, p += 8) {
+        memcpy(&word, p, 8);
+        word ^= key_twice;
+        memcpy(p, &word, 8);
+        seen |= word;
+    }
+    if (n >= 4) {
+        uint32_t four;
+        memcpy(&four, p, 4);
+        four ^= half;
+        memcpy(p, &four, 4);
+        seen |= four;
+        n -= 4;
+        p += 4;
+    }
+    for (; n > 0; n--, p++, key++) {
+        *p ^= *key;
+        seen |= *p;
+    }
+    return seen & HIGH_BITS;
+}
+
+/* The same without a key. */
+static uint64_t scan(const uint8_t *p, size_t n)
+{
+    uint64_t word, seen = 0;
+    for (; n >= 8; n -= 8, p += 8) {
+        memcpy(&word, p, 8);
+        seen |= word;
+    }
+    for (; n > 0; n--, p++)
+        seen |= *p;
+    return seen & HIGH_BITS;
+}
+
+/* Unmasks and checks a payload; if it is not good, it is left as it was: 0. */
+static int take_whole(uint8_t *p, size_t n, const uint8_t *key, int is_text)
+{
+    tenon_utf8 state = {0, 0, 0, 0};
+    uint64_t other;
+    if (n >= LONG_PAYLOAD && !is_text) {
+        if (key != NULL)
+            tenon_mask(p, p, n, key, 0);
+        return 1;
+    }
+    if (n >= LONG_PAYLOAD) {
+        size_t good = key != NULL ? tenon_mask_utf8(p, p, n, key, 0, &state) : tenon_utf8_check(&state, p, n);
+        if (good == n && state.need == 0)
+            return 1;
+        if (key != NULL)
+            tenon_mask(p, p, good, key, 0);
+        return 0;
+    }
+    other = key != NULL ? unmask(p, n, key) : is_text ? scan(p, n) : 0;
+    if (!is_text || other == 0 || (tenon_utf8_check(&state, p, n) == n && state.need == 0))
+        return 1;
+    if (key != NULL)
+        unmask(p, n, key);
+    return 0;
+}
+
+/* The octets of the header of a lone frame of data, and of its payload in *n; 0 if it
+ * is another frame, or not all there. */
+static size_t lone_header(const tenon_conn *conn, size_t *n)
+{
+    const uint8_t *in = conn->in;
+    size_t head = 2;
+    unsigned masked = (conn->bits & BIT_SERVER) != 0 ? 0x80u : 0u;
+    if (conn->in_left < 2 || (in[0] != (0x80 | TENON_TEXT) && in[0] != (0x80 | TENON_BINARY)))
+        return 0;
+    *n = in[1] ^ masked;
+    if (*n == 126 && conn->in_left >= 4) {
+        *n = (size_t)in[2] << 8 | in[3];
+        if (*n < 126)
+            return 0;
+        head = 4;
+    } else if (*n > 125) {
+        return 0;
+    }
+    head += masked >> 5;
+    return conn->in_left >= head && conn->in_left - head >= *n ? head : 0;
+}
+
+/* Whether so few octets are within the limit; what tenon_recv_limit tells, for them. */
+static int fits(const tenon_conn *conn, size_t n)
+{
+    const tenon_config *config = conn->config;
+    if (config->max_message != 0)
+        return n <= config->max_message;
+    return (config->flags & TENON_CHUNKS) != 0 || conn->rx == NULL || n <= tenon_recv_room(conn);
+}
+
+/* Makes the message the current event, as tell does. */
+static void tell_lone(tenon_conn *conn, uint8_t *data, size_t n, tenon_event *event)
+{
+    conn->bits = (conn->bits & ~(BIT_IN_LENT | BIT_IN_RX)) | BIT_EVENT | (n > 0 ? BIT_IN_LENT : 0);
+    conn->u.frame.at.payload.size = n;
+    conn->event_type = TENON_EV_DATA;
+    conn->event_opcode = conn->in[0] & 0x0f;
+    conn->event_flags = TENON_FIRST | TENON_LAST | TENON_FRAME_FIRST | TENON_FRAME_LAST;
+    conn->event_rtt = 0;
+    conn->event_data = data;
+    conn->event_size = n;
+    conn->event_u.offset = 0;
+    memset(event, 0, sizeof *event);
+    event->type = TENON_EV_DATA;
+    event->flags = conn->event_flags;
+    event->opcode = conn->event_opcode;
+    event->frame_size = n;
+    event->data = data;
+    event->size = n;
+}
+
+int tenon_recv_fast(tenon_conn *conn, tenon_event *event)
+{
+    size_t n, head;
+    uint8_t *data;
+    if ((conn->bits & BITS_SLOW) != 0 || conn->phase != TENON_PHASE_FRAMES || conn->u.frame.inside != 0 ||
+        conn->u.frame.have != 0 || conn->u.frame.message.opcode != 0 || conn->want_room != 0 || conn->queue.done != 0)
+        return 0;
+    head = lone_header(conn, &n);
+    if (head == 0 || !fits(conn, n))
+        return 0;
+    data = conn->in + head;
+    if (!take_whole(data, n, (conn->bits & BIT_SERVER) != 0 ? data - 4 : NULL, conn->in[0] == (0x80 | TENON_TEXT)))
+        return 0;
+    tell_lone(conn, data, n, event);
+    if (n > 0)
+        conn->controls = 0;
+    if (conn->stats != NULL) {
+        conn->stats->steps++;
+        conn->stats->frames_in++;
+        conn->stats->messages_in++;
+        conn->stats->octets_in += head + n;
+    }
+    conn->in += head + n;
+    conn->in_left -= head + n;
+    conn->offset += head + n;
+    return 1;
+}

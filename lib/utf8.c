@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "base.h"
-#include "tenon/frame.h"
+#include "utf8.h"
+
+#include "cpu.h"
 
 #define WORD_SIZE sizeof(uint64_t)
 #define HIGH_BITS 0x8080808080808080u
+
+/* Fewer octets are not worth the call of a kernel. */
+#define KERNEL_MIN 128
 
 /* Longest sequence (RFC 3629, 3). */
 #define SEQUENCE_MAX 4
@@ -80,10 +84,38 @@ static int step(tenon_utf8 *state, uint8_t octet)
     return 1;
 }
 
+size_t tenon_utf8_open(const uint8_t *text, size_t n)
+{
+    size_t back;
+    for (back = 1; back <= 3 && back <= n; back++) {
+        uint8_t octet = text[n - back];
+        if ((octet & 0xc0) == 0x80)
+            continue;
+        return octet >= (back == 1 ? 0xc0 : back == 2 ? 0xe0 : 0xf0) ? back : 0;
+    }
+    return 0;
+}
+
+/* The blocks of it that a kernel can do: octets up to the character that is open
+ * behind them, all good. */
+static size_t check_blocks(tenon_utf8 *state, const uint8_t *p, size_t n)
+{
+    size_t i = 0;
+    while (state->need > 0) {
+        if (!step(state, p[i]))
+            return i; /* told again by who goes on */
+        i++;
+    }
+    i += tenon_cpu_kernels()->utf8(p + i, (n - i) - (n - i) % TENON_BLOCK);
+    return i - tenon_utf8_open(p, i);
+}
+
 size_t tenon_utf8_check(tenon_utf8 *state, const void *data, size_t n)
 {
     const uint8_t *p = data;
     size_t i = 0;
+    if (n >= KERNEL_MIN && tenon_cpu_kernels() != NULL)
+        i = check_blocks(state, p, n);
     while (i < n) {
         if (state->need == 0) {
             i += whole_run(p + i, n - i);

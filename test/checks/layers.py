@@ -11,7 +11,7 @@ import sys
 # Every file of lib/ by its stem; x.c and x.h are in the same layer.
 LAYERS = {
     0: "base text",
-    1: "sha1 base64 cpu mask mask_x86 mask_arm utf8 utf8_x86 utf8_arm",
+    1: "sha1 base64 cpu kernel kernel_avx2 kernel_ssse3 kernel_neon mask utf8",
     2: "key frame http1 field uri",
     3: "negotiate handshake_server handshake_client connect message queue deflate agree",
     4: "conn send recv timer server client backoff compress prepare",
@@ -21,7 +21,7 @@ LAYER = {stem: layer for layer, stems in LAYERS.items() for stem in stems.split(
 
 # Headers that files of the same layer may include: what all share, the state
 # machine's, and those of the two halves of the HTTP grammar.
-SHARED = {"base", "conn", "http1", "field", "negotiate"}
+SHARED = {"base", "conn", "http1", "field", "negotiate", "cpu", "kernel", "utf8"}
 
 # Kernels for one kind of processor share the header of the generic version.
 KERNEL = re.compile(r"_(x86|arm)$")

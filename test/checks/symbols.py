@@ -6,7 +6,8 @@ usage: symbols.py [--tools PREFIX] FILE.a|FILE.o...
        symbols.py --exports FILE.so HEADER...
 
 The first form: nothing is needed but the memory and string functions named here
-and helpers of the compiler; every global begins with tenon_; no writable data.
+and helpers of the compiler; every global begins with tenon_; no writable data but
+the one pointer to the kernels of this processor, in cpu.c.
 The second: a shared library exports what the headers declare, no more, no less.
 """
 import re
@@ -16,6 +17,9 @@ import sys
 NEEDS = {"memchr", "memcmp", "memcpy", "memmove", "memset", "strchr", "strcmp", "strlen", "strncmp"}
 # Arithmetic and switch tables on ARM, and the anchor of position-independent code.
 HELPER = re.compile(r"__aeabi_\w+|__gnu_thumb1_case_\w+|_GLOBAL_OFFSET_TABLE_")
+
+# The pointer: in cpu.o, and of its size.
+POINTER = re.compile(r"\.data(\.rel(\.local)?)?")
 
 # Constants that hold addresses are in .data.rel.ro when the code may be moved.
 WRITABLE = re.compile(r"\.(data(?!\.rel\.ro)|bss|tdata|tbss)|\*COM\*")
@@ -44,6 +48,8 @@ def symbols(tools, files):
         if ":     file format" in line:
             where = words[0].rstrip(":")
         elif len(words) > 2 and words[0].isdigit() and words[1].startswith(".") and int(words[2], 16) > 0:
+            if re.search(r"\bcpu(\.c)?\.o$", where) and POINTER.fullmatch(words[1]) and int(words[2], 16) == 8:
+                continue
             yield where, words[1], "section"
         elif "*COM*" in words:  # in no section yet
             yield where, "*COM* " + words[-1], "section"

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each kernel that this processor can run, and none, against the plain code one octet
+ * at a time, which no kernel touches: the same octets, the same first bad one, the
+ * same state behind them. Buffers are as long as what is in them, for the sanitizer
+ * to see what is read beyond.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cpu.h"
+#include "tenon/frame.h"
+
+static const uint8_t key[4] = {0x81, 0x22, 0xc3, 0x7f};
+
+static uint64_t seed = 88172645463325252u;
+
+static uint32_t draw(uint32_t bound)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (uint32_t)((seed >> 16) % bound);
+}
+
+/* The first octet that cannot be, found one by one. */
+static size_t first_bad(const uint8_t *text, size_t n, tenon_utf8 *state)
+{
+    size_t i = 0;
+    memset(state, 0, sizeof *state);
+    while (i < n && tenon_utf8_check(state, text + i, 1) == 1)
+        i++;
+    return i;
+}
+
+/* A copy of exactly that size. */
+static uint8_t *copy_of(const void *data, size_t n)
+{
+    uint8_t *copy = malloc(n > 0 ? n : 1);
+    assert_non_null(copy);
+    memcpy(copy, data, n);
+    return copy;
+}
+
+static void expect_plain(const uint8_t *text, size_t n, size_t cut, size_t want, const tenon_utf8 *want_state)
+{
+    tenon_utf8 state = {0, 0, 0, 0};
+    uint8_t *one = copy_of(text, cut), *two = copy_of(text + cut, n - cut);
+    size_t good = tenon_utf8_check(&state, one, cut);
+    if (good == cut)
+        good += tenon_utf8_check(&state, two, n - cut);
+    assert_int_equal(good, want);
+    if (want == n)
+        assert_memory_equal(&state, want_state, sizeof state);
+    free(one);
+    free(two);
+}
+
+/* In place: what is behind the first bad octet stays as it was. */
+static void expect_fused(const uint8_t *text, size_t n, size_t cut, size_t want, const tenon_utf8 *want_state)
+{
+    tenon_utf8 state = {0, 0, 0, 0};
+    uint8_t *masked = malloc(n + 1), *work;
+    size_t i, good, phase = draw(4);
+    assert_non_null(masked);
+    for (i = 0; i < n; i++)
+        masked[i] = text[i] ^ key[(phase + i) % 4];
+    work = copy_of(masked, n);
+    good = tenon_mask_utf8(work, work, cut, key, phase, &state);
+    if (good == cut)
+        good += tenon_mask_utf8(work + cut, work + cut, n - cut, key, phase + cut, &state);
+    assert_int_equal(good, want);
+    assert_memory_equal(work, text, want);
+    assert_memory_equal(work + want, masked + want, n - want);
+    if (want == n)
+        assert_memory_equal(&state, want_state, sizeof state);
+    free(work);
+    free(masked);
+}
+
+static void expect_same(const uint8_t *text, size_t n, size_t cut)
+{
+    tenon_utf8 state;
+    size_t want = first_bad(text, n, &state);
+    expect_plain(text, n, cut, want, &state);
+    expect_fused(text, n, cut, want, &state);
+}
+
+/* Writes a character; how many octets. */
+static size_t put_character(uint8_t *out, uint32_t c)
+{
+    if (c < 0x80) {
+        out[0] = (uint8_t)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        out[0] = (uint8_t)(0xc0 | c >> 6);
+        out[1] = (uint8_t)(0x80 | (c & 63));
+        return 2;
+    }
+    if (c < 0x10000) {
+        out[0] = (uint8_t)(0xe0 | c >> 12);
+        out[1] = (uint8_t)(0x80 | (c >> 6 & 63));
+        out[2] = (uint8_t)(0x80 | (c & 63));
+        return 3;
+    }
+    out[0] = (uint8_t)(0xf0 | c >> 18);
+    out[1] = (uint8_t)(0x80 | (c >> 12 & 63));
+    out[2] = (uint8_t)(0x80 | (c >> 6 & 63));
+    out[3] = (uint8_t)(0x80 | (c & 63));
+    return 4;
+}
+
+/* n octets of good text: ASCII alone, or characters of all sizes. */
+static void fill(uint8_t *text, size_t n, int is_ascii)
+{
+    static const uint32_t from[4] = {0x20, 0x80, 0x800, 0x10000}, count[4] = {0x5f, 0x780, 0xcfff, 0x100000};
+    size_t i = 0;
+    while (i < n) {
+        uint32_t kind = is_ascii || n - i < 4 ? 0 : draw(4);
+        i += put_character(text + i, from[kind] + draw(count[kind]));
+    }
+}
+
+/* -------------------------------------------------------------------- the tests */
+
+static void test_mask(void **state)
+{
+    uint8_t from[700], want[700];
+    size_t n, phase, i;
+    (void)state;
+    for (i = 0; i < sizeof from; i++)
+        from[i] = (uint8_t)draw(256);
+    for (n = 0; n <= sizeof from; n += n < 300 ? 1 : 37) {
+        for (phase = 0; phase < 4; phase++) {
+            uint8_t *src = copy_of(from, n), *dst = malloc(n + 1);
+            for (i = 0; i < n; i++)
+                want[i] = from[i] ^ key[(phase + i) % 4];
+            assert_int_equal(tenon_mask(dst, src, n, key, phase), (phase + n) % 4);
+            assert_memory_equal(dst, want, n);
+            assert_int_equal(tenon_mask(src, src, n, key, phase), (phase + n) % 4);
+            assert_memory_equal(src, want, n);
+            free(src);
+            free(dst);
+        }
+    }
+}
+
+/* Every pair of octets, across the border of two blocks and within one. */
+static void test_every_pair(void **state)
+{
+    uint8_t text[256];
+    unsigned a, b;
+    size_t k;
+    static const size_t places[] = {63, 64, 100, 127};
+    (void)state;
+    for (a = 0; a < 256; a++) {
+        for (b = 0; b < 256; b++) {
+            k = places[(a + b) % 4];
+            memset(text, 'x', sizeof text);
+            text[k] = (uint8_t)a;
+            text[k + 1] = (uint8_t)b;
+            expect_same(text, sizeof text, 0);
+        }
+    }
+}
+
+/* Three and four octets at the bounds of what is legal, at each place in a block. */
+static void test_bounds(void **state)
+{
+    static const uint8_t bad[][4] = {
+        {0xe0, 0x9f, 0xbf, 'x'},  {0xe0, 0xa0, 0x80, 'x'},  {0xed, 0x9f, 0xbf, 'x'},  {0xed, 0xa0, 0x80, 'x'},
+        {0xf0, 0x8f, 0xbf, 0xbf}, {0xf0, 0x90, 0x80, 0x80}, {0xf4, 0x8f, 0xbf, 0xbf}, {0xf4, 0x90, 0x80, 0x80},
+        {0xf5, 0x80, 0x80, 0x80}, {0xff, 0x80, 0x80, 0x80}, {0xe1, 0x80, 'x', 0x80},  {0xf1, 0x80, 0x80, 'x'},
+        {0xc2, 0x80, 0x80, 'x'},  {0xe1, 0x80, 0x80, 0x80}, {0x80, 'x', 'x', 'x'},    {0xc1, 0xbf, 'x', 'x'},
+    };
+    uint8_t text[320];
+    size_t i, place;
+    (void)state;
+    for (i = 0; i < sizeof bad / sizeof *bad; i++) {
+        for (place = 0; place + 4 <= sizeof text; place++) {
+            memset(text, 'x', sizeof text);
+            memcpy(text + place, bad[i], 4);
+            expect_same(text, sizeof text, 0);
+            expect_same(text, place + 2, 0); /* and where it ends there */
+        }
+    }
+}
+
+/* Text of all kinds with up to two octets changed, in one piece and in two. */
+static void test_random(void **state)
+{
+    uint8_t text[1200];
+    int round;
+    (void)state;
+    for (round = 0; round < 20000; round++) {
+        size_t n = 1 + draw(sizeof text - 1), changes = draw(3);
+        fill(text, n, round % 4 == 0);
+        while (changes-- > 0)
+            text[draw((uint32_t)n)] = (uint8_t)draw(256);
+        if (round % 3 == 0)
+            n -= draw(4) < n ? draw(2) : 0;
+        expect_same(text, n, draw((uint32_t)n + 1));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mask),
+        cmocka_unit_test(test_every_pair),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_random),
+    };
+    const tenon_kernels *kernels;
+    size_t i = 0;
+    int failed = 0;
+    do {
+        kernels = tenon_cpu_list(i++);
+        tenon_cpu_use(kernels);
+        print_message("kernels: %s\n", kernels == NULL ? "none" : kernels->name);
+        failed += cmocka_run_group_tests(tests, NULL, NULL);
+    } while (kernels != NULL);
+    return failed;
+}
