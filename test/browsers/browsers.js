@@ -516,7 +516,7 @@ const tests = {
         await focus(page, 'below');
         await page.keyboard.press('Enter');
         await until('the last line in view', async () => await bottom() <= 0);
-        same(await page.evaluate(() => document.getElementById('below').hidden), true, 'whether the button is gone');
+        await until('the button gone', () => page.evaluate(() => document.getElementById('below').hidden));
     },
 
     async test_narrow(stage) {
