@@ -377,7 +377,7 @@ static void on_data(side *s, const tenon_event *e)
 {
     const message *m;
     CHECK((e->flags & TENON_FIRST) != 0 ? !s->open : s->open, "FIRST");
-    CHECK((s->config.flags & TENON_CHUNKS) != 0 || (e->flags & (TENON_FIRST | TENON_LAST)) == (TENON_FIRST | TENON_LAST),
+    CHECK((s->config.flags & TENON_CHUNKS) != 0 || (~e->flags & (TENON_FIRST | TENON_LAST)) == 0,
           "a piece instead of a message");
     CHECK((e->flags & (TENON_RSV1 | TENON_RSV2 | TENON_RSV3)) == 0, "RSV bits are told");
     CHECK(!s->open || e->opcode == s->opcode, "the opcode changes");
@@ -650,14 +650,13 @@ static loan *loan_add(side *s, const bytes *data)
 }
 
 /* Makes a compressed variant, for the settings of either side. */
-static void prepare(trip *t, side *s, loan *l, int opcode, const bytes *data)
+static void prepare(trip *t, loan *l, int opcode, const bytes *data)
 {
     unsigned how = take(&t->in), bits = 9 + (how & 7) % 7;
     const tenon_deflate *d = &t->sides[how >> 3 & 1].deflate;
     size_t n = tenon_prepare_size(d, bits) + mores[how >> 4 & 3], room = tenon_zlib.bound(data->size);
     void *block = exact(n);
     int status;
-    (void)s;
     CHECK(tenon_prepare(&l->prepared, sizeof l->prepared, opcode, l->data, data->size, 0) == TENON_OK, "prepare");
     if (how & 64)
         room = data->size / 2;
@@ -717,8 +716,9 @@ static void ping(trip *t, side *s, const bytes *data)
 /* A streamed message: pieces of one size, and control frames between them. */
 static void parts(trip *t, side *s, int opcode, const bytes *data)
 {
-    static const uint32_t flags[4] = {0, TENON_COMPRESS, TENON_UNCOMPRESSED, 0};
+    static const uint32_t choices[4] = {0, TENON_COMPRESS, TENON_UNCOMPRESSED, 0};
     unsigned how = take(&t->in);
+    uint32_t flags = choices[how >> 5 & 3];
     size_t at = 0, piece = data->size / (1 + (how & 7)) + (how >> 3 & 3);
     bytes nothing = {NULL, 0, 0};
     int begun = 0, last = 0;
@@ -727,13 +727,12 @@ static void parts(trip *t, side *s, int opcode, const bytes *data)
     while (!last) {
         size_t n = data->size - at < piece ? data->size - at : piece;
         last = at + n == data->size && ((how & 128) == 0 || n == 0);
-        if (patiently(t, s, PARTS, opcode, data->data + at, n, flags[how >> 5 & 3] | (last ? TENON_LAST : 0u)) != TENON_OK) {
+        if (patiently(t, s, PARTS, opcode, data->data + at, n, flags | (last ? TENON_LAST : 0u)) != TENON_OK) {
             CHECK(!begun, "a later piece does not fit");
             return;
         }
         if (!begun)
-            messages_add(&s->sent, opcode,
-                         (how >> 5 & 3) == 2 ? 0 : (how >> 5 & 3) == 1 ? wanted(s, 0, TENON_COMPRESS) : wanted(s, UINT32_MAX - 1, 0), data);
+            messages_add(&s->sent, opcode, wanted(s, SIZE_MAX, flags), data); /* as long as can be */
         begun = 1;
         at += n;
         if (!last && (how & 4) != 0)
@@ -754,7 +753,7 @@ static void send_one(trip *t, side *s, int kind, int opcode, const bytes *data)
     if (lends || kind == PREPARED_COPY)
         l = loan_add(s, data);
     if (kind == PREPARED_REF || kind == PREPARED_COPY) {
-        prepare(t, s, l, opcode, data);
+        prepare(t, l, opcode, data);
         want = l->prepared.deflated != NULL && s->agreed.on && l->prepared.window_bits <= s->agreed.out_bits;
     }
     if (kind == PREPARED_COPY)
@@ -975,7 +974,8 @@ static void attack_frames(attack *a, unsigned first, unsigned c, const bytes *da
 /* Compresses as a peer would, or nearly so. */
 static void pack(attack *a, unsigned kind, const bytes *from, bytes *to)
 {
-    static const int flushes[8] = {0, Z_SYNC_FLUSH, Z_FINISH, Z_SYNC_FLUSH, Z_SYNC_FLUSH, Z_SYNC_FLUSH, 0, Z_FULL_FLUSH};
+    static const int flushes[8] = {0,            Z_SYNC_FLUSH, Z_FINISH, Z_SYNC_FLUSH,
+                                  Z_SYNC_FLUSH, Z_SYNC_FLUSH, 0,        Z_FULL_FLUSH};
     z_stream *z = &a->packer;
     size_t room = from->size * 2 + 2000;
     uint8_t *out = exact(room);
@@ -1062,8 +1062,8 @@ static void attack_message(attack *a, bytes *made, bytes *packed)
         packed->size = 0;
         literal(&a->in, packed, take(&a->in));
     } else {
-        payload(&a->in, made, (c & 128) != 0 ? 3 + (a->in.seed & 3) : 0, opcode == TENON_TEXT && (c & 64) == 0);
-        draw(&a->in.seed);
+        unsigned how = (c & 128) != 0 ? 3 + (take(&a->in) & 3) : 0;
+        payload(&a->in, made, how, opcode == TENON_TEXT && (c & 64) == 0);
     }
     if (kind == 6) { /* plain: the limit is for another fuzzer */
         if (made->size > a->limit)
@@ -1088,6 +1088,10 @@ static void attack_run(const attack *a, side *s, const uint8_t *h, size_t cut)
     s->limit = a->limit;
     s->expected = (messages *)(uintptr_t)&a->expected;
     s->grow = (h[9] & 32) != 0 ? 0 : s->grow;
+    if ((h[9] & 16) != 0 && a->limit <= 1000) { /* room for just the limit, or one octet more */
+        s->rx_size = TENON_RX_RESERVE + (size_t)a->limit + (h[9] >> 6 & 1);
+        s->rx_size = s->rx_size < TENON_RX_MIN ? TENON_RX_MIN : s->rx_size;
+    }
     s->agreed.size = (uint32_t)sizeof s->agreed;
     s->agreed.on = 1;
     s->agreed.out_bits = 15;
@@ -1097,7 +1101,7 @@ static void attack_run(const attack *a, side *s, const uint8_t *h, size_t cut)
     side_start(s);
     events(s);
     while (at < a->stream.size && !s->closed && !s->stuck) {
-        size_t n = 1 + draw(&s->seed) % cut;
+        size_t n = cut > a->stream.size ? cut : 1 + draw(&s->seed) % cut;
         n = n < a->stream.size - at ? n : a->stream.size - at;
         free(s->lent);
         s->lent = exact(n);
@@ -1127,8 +1131,8 @@ static void attack_check(const attack *a, const side *s, const side *before)
     if (s->stuck || early)
         return;
     if (s->got != finished || s->ending.rule != (a->rule == TENON_RULE_NONE ? TENON_RULE_EOF : a->rule))
-        fprintf(stderr, "%u messages and %s, but %u and %s expected\n", (unsigned)s->got, tenon_rule_name(s->ending.rule),
-                (unsigned)finished, tenon_rule_name(a->rule));
+        fprintf(stderr, "%u messages and %s, but %u and %s expected\n", (unsigned)s->got,
+                tenon_rule_name(s->ending.rule), (unsigned)finished, tenon_rule_name(a->rule));
     CHECK(s->got == finished, "messages are missing");
     CHECK(s->ending.rule == (a->rule == TENON_RULE_NONE ? TENON_RULE_EOF : a->rule), "another rule");
     if ((s->config.flags & TENON_CHUNKS) != 0 && a->rule != TENON_RULE_NONE)

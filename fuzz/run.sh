@@ -81,7 +81,8 @@ done
 
 if [ $failed -ne 0 ] || [ -n "$(ls "$out/failures")" ]; then
     for log in "$out"/server.log "$out"/client.log "$out"/deflate.log; do
-        [ -f "$log" ] && grep -a -n -A 60 -E '^fuzz_(conn|deflate).c:|runtime error:|ERROR: ' "$log" | cut -c 1-200 | head -n 100
+        [ -f "$log" ] && grep -a -n -A 60 -E '^fuzz_[a-z]*.c:|runtime error:|ERROR: ' "$log" | cut -c 1-200 |
+            head -n 100
     done
     echo "fuzz: FAILED after $total executions; the inputs are in build/fuzz/failures" >&2
     exit 1

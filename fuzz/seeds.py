@@ -135,7 +135,7 @@ def deflate_seeds():
     talk = bytes([0]) + hello + bytes([9]) + hello + b"\x02" + bytes([2]) + hello + bytes([0x13]) + hello + b"\x06"
     talk += bytes([0x0c]) + hello + b"\x01" + bytes([5]) + b"\x01p" + bytes([6]) + hello + bytes([7]) + hello
     talk += bytes([0x67, 0, 0, 9, 0x6f, 0, 5, 9, 0x80, 99, 0x8a, 30, 0xa1, 60, 0x45, 0x6a, 0, 0, 255])
-    bombs = bytes([0x81, 200]) * 3
+    bombs = bytes([0x81, 1, 200]) * 3
     raw = bytes.fromhex("f248cdc9c90700")
     for bits in (9, 12, 15):
         yield "talk_%d" % bits, deflate_plan(0, bits, bits, sizes=0xd5, queue=0x0f) + talk
@@ -151,7 +151,9 @@ def deflate_seeds():
     yield "peer_raw", deflate_plan(HOSTILE, end=6) + bytes([0, len(raw)]) + raw + bytes([0, 1, 0, 0, 0])
     yield "peer_bomb", deflate_plan(HOSTILE | CHUNKS_BOTH, end=6) + bombs
     yield "peer_limit", deflate_plan(HOSTILE, end=0) + bombs
-    yield "peer_window", deflate_plan(HOSTILE, 9, 9, end=14) + bytes([0x81, 60, 0x81, 60, 1]) + hello * 3
+    yield "peer_room", deflate_plan(HOSTILE, end=0x12) + bombs
+    yield "peer_room_more", deflate_plan(HOSTILE | CHUNKS_BOTH, end=0x52) + bytes([0x81, 1, 20]) + bombs
+    yield "peer_window", deflate_plan(HOSTILE, 9, 9, end=14) + bytes([0x81, 2, 60, 0x81, 0, 0, 0, 99, 1]) + hello
     yield "peer_text", deflate_plan(HOSTILE, end=6) + bytes([0x49, 6]) + b"ok\xe2\x82\xac\xff" + bytes([9, 1, 97])
 
 
