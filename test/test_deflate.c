@@ -867,6 +867,34 @@ static void test_prepare_without_gain(void **state)
     free(out);
 }
 
+/* A message whose last code ends with the tail: asked for more when its 13 octets have
+ * filled the room, the codec still knows that the stream ended where a block does. */
+static void test_zlib_whole_without_progress(void **state)
+{
+    static const char payload[] =
+        "\x14\xe4\x01\x90\x24\x49\x92\x24\x49\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+        "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xb1\xa8\x79\x64\xf5\x2c"
+        "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+        "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+        "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x2c\x11\x02\x00\x0e"
+        "\x00\x00\xff\xff";
+    size_t size = tenon_zlib.inflate_size(15), left = sizeof payload - 1, room = 13;
+    void *memory = malloc(size);
+    const uint8_t *in = (const uint8_t *)payload;
+    uint8_t out[14], *at = out;
+    (void)state;
+    assert_non_null(memory);
+    assert_int_equal(tenon_zlib.inflate_begin(memory, size, 15), TENON_OK);
+    assert_int_equal(tenon_zlib.inflate(memory, &in, &left, &at, &room), TENON_OK);
+    assert_int_equal(left, 0);
+    assert_int_equal(room, 0);
+    room = 1;
+    assert_int_equal(tenon_zlib.inflate(memory, &in, &left, &at, &room), TENON_OK);
+    assert_int_equal(room, 1);
+    assert_int_equal(tenon_zlib.inflate_whole(memory), 1);
+    free(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -888,6 +916,7 @@ int main(void)
         cmocka_unit_test(test_zlib_has_no_window_of_256_to_compress_with),
         cmocka_unit_test(test_prepare),
         cmocka_unit_test(test_prepare_without_gain),
+        cmocka_unit_test(test_zlib_whole_without_progress),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

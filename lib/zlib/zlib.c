@@ -134,7 +134,8 @@ static int inflate_part(void *memory, const uint8_t **in, size_t *in_size, uint8
     show(&c->stream, *in, *in_size, *out, *out_size);
     status = inflate(&c->stream, Z_SYNC_FLUSH);
     move(&c->stream, in, in_size, out, out_size);
-    c->whole = status == Z_STREAM_END || c->stream.data_type == 128;
+    if (status != Z_BUF_ERROR) /* without progress zlib steps into the next header, and tells less */
+        c->whole = status == Z_STREAM_END || c->stream.data_type == 128;
     if (status == Z_STREAM_END)
         return inflateResetKeep(&c->stream) == Z_OK ? TENON_END : TENON_ERR_PROTOCOL;
     return status == Z_OK || status == Z_BUF_ERROR ? TENON_OK : TENON_ERR_PROTOCOL;
