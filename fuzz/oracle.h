@@ -138,15 +138,21 @@ static inline int oracle_blames(const oracle *o, int rule)
     return rule < 128 && (o->rules[rule / 64] >> (rule % 64) & 1) != 0;
 }
 
+/* What the clock did before the octet at the stream offset at came. */
+static inline void oracle_clock(oracle *o, uint64_t at)
+{
+    while (o->tick_next < o->tick_count && o->ticks[o->tick_next] <= at) {
+        o->tick_next++;
+        o->controls = 0;
+    }
+}
+
 /* The first octet of a frame, at the stream offset at. */
 static inline void oracle_first(oracle *o, uint8_t first, uint64_t at)
 {
     unsigned opcode = first & 15, rsv = first & 0x70;
     int control = (opcode & 8) != 0;
-    while (o->tick_next < o->tick_count && o->ticks[o->tick_next] <= at) {
-        o->tick_next++;
-        o->controls = 0;
-    }
+    oracle_clock(o, at);
     oracle_blame(o, at, TENON_RULE_RSV, (rsv & ~(control ? 0 : opcode == 0 ? o->rsv_next : o->rsv_first)) != 0);
     oracle_blame(o, at, TENON_RULE_OPCODE, (opcode >= 3 && opcode <= 7) || opcode >= 11);
     oracle_blame(o, at, TENON_RULE_CONTROL_FIN, control && opcode <= 10 && (first & 0x80) == 0);
@@ -266,6 +272,7 @@ static inline size_t oracle_frame_read(oracle *o, const uint8_t *p, size_t n, ui
     f->first = p[0];
     f->data = o->pool.size;
     header += o->masked ? 4 : 0;
+    oracle_clock(o, at + header - 1); /* a frame counts when its header is whole */
     if ((p[0] & 8) == 0)
         oracle_message(o, f);
     else

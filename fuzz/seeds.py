@@ -106,6 +106,9 @@ def seeds():
     yield from both("pings", 0, lambda k: frame(0x89, bytes(range(125)), k) * 4 + frame(0x88, b"", k), sizes=0x80)
     yield from both("clock", 0, lambda k: frame(0x8a, b"\0\0\0\1", k) + frame(0x81, b"x", k) * 3, time=0x07,
                     ticks=[(0, 0), (3, 31), (9, 15), (9, 60)])
+    # the clock goes on inside a header: that frame counts for the time behind
+    yield from both("flood", 0, lambda k: frame(0x89, b"a", k) + frame(0x89, b"b", k) + frame(0x81, b"x", k),
+                    limits=0x30, ticks=[(0, 0), (1, 5)])
     yield from both("refs", 0, lambda k: frame(0x82, b"abcdefghij", k) + frame(0x81, b"", k) + frame(0x88, b"", k),
                     limits=0x40, program=0x27)
     yield from both("late", 0, lambda k: frame(0x89, b"a", k) + frame(0x82, bytes(9), k) + frame(0x88, b"", k),
