@@ -14,6 +14,13 @@
 #define TENON_INTERNAL
 #endif
 
+/* Functions of rare cases, kept apart so that they cost the frequent case nothing. */
+#if defined(__GNUC__) || defined(__clang__)
+#define TENON_APART __attribute__((noinline))
+#else
+#define TENON_APART
+#endif
+
 /* Fails to compile when the condition is false: an array of size -1. */
 #define TENON_STATIC_ASSERT(name, condition) typedef char tenon_assert_##name[(condition) ? 1 : -1]
 

@@ -100,6 +100,7 @@ static void set_rx(tenon_conn *conn, uint8_t *rx, size_t size)
     size_t used = rx_used(conn);
     if (rx != NULL && used > 0 && rx != conn->rx)
         memmove(rx, conn->rx, used);
+    conn->lone_max = 0; /* the limit may follow from rx */
     conn->rx = rx;
     conn->rx_size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
     conn->bits &= ~BIT_WANTS_RX;
@@ -399,6 +400,8 @@ int tenon_sent(tenon_conn *conn, size_t n)
         return status;
     conn->acked += n;
     conn->stall = conn->now;
+    if (conn->queue.done > 0)
+        conn->lone_max = 0; /* RELEASED comes first */
     if (conn->stats != NULL)
         conn->stats->octets_out += n;
     if ((conn->bits & BIT_PING_QUEUED) != 0 && conn->acked >= conn->mark) {
@@ -538,11 +541,12 @@ static void fill(const tenon_conn *conn, tenon_event *event)
     event->opcode = conn->event_opcode;
     event->data = conn->event_data;
     event->size = conn->event_size;
-    event->rtt_ms = conn->event_rtt;
     if (event->type == TENON_EV_DATA) {
         event->offset = conn->event_u.offset;
         event->frame_size = conn->u.frame.at.payload.size;
     }
+    if (event->type == TENON_EV_PONG)
+        event->rtt_ms = conn->event_rtt;
     if (event->type == TENON_EV_CLOSE)
         event->code = event->received_code = conn->received_code;
     if (event->type == TENON_EV_RELEASED)
@@ -560,11 +564,28 @@ int tenon_ending(const tenon_conn *conn, tenon_event *event)
     return TENON_EVENT;
 }
 
+/* The current event is one that next.c told, which notes only what cannot be told
+ * from elsewhere: the payload lies before the octets that are left. */
+static void keep_lone(tenon_conn *conn)
+{
+    size_t n = conn->event_size;
+    uint8_t opcode = conn->event_opcode;
+    tenon_conn_event(conn, TENON_EV_DATA, conn->in - n, n);
+    conn->event_opcode = opcode;
+    conn->event_flags = TENON_FIRST | TENON_LAST | TENON_FRAME_FIRST | TENON_FRAME_LAST;
+    conn->u.frame.at.payload.size = n;
+}
+
 int tenon_again(tenon_conn *conn)
 {
     if (conn == NULL)
         return TENON_ERR_NULL;
-    if ((conn->bits & BIT_EVENT) == 0 || conn->event_type == TENON_EV_CLOSED)
+    if ((conn->bits & BIT_EVENT) == 0)
+        return TENON_ERR_STATE;
+    if (conn->bits & BIT_LONE)
+        keep_lone(conn);
+    conn->bits &= ~BIT_LONE;
+    if (conn->event_type == TENON_EV_CLOSED)
         return TENON_ERR_STATE;
     conn->bits |= BIT_AGAIN;
     return TENON_OK;
@@ -576,6 +597,10 @@ static void leave_event(tenon_conn *conn)
     if ((conn->bits & BIT_EVENT) == 0)
         return;
     conn->bits &= ~(BIT_EVENT | BIT_IN_LENT | BIT_IN_RX);
+    if (conn->bits & BIT_LONE) {
+        conn->bits &= ~BIT_LONE;
+        return;
+    }
     if (conn->event_type == TENON_EV_OPEN && conn->phase == TENON_PHASE_OPENING)
         begin_frames(conn);
     if (conn->event_type == TENON_EV_RESPONSE) {
@@ -625,6 +650,7 @@ void tenon_conn_fault(tenon_conn *conn, uint16_t rule, uint64_t offset, int caus
 void tenon_conn_drain(tenon_conn *conn)
 {
     conn->phase = TENON_PHASE_DRAIN;
+    conn->lone_max = 0;
     conn->since = conn->now;
     conn->held = 0;
     conn->want_room = 0;
@@ -652,6 +678,7 @@ void tenon_conn_end(tenon_conn *conn)
     }
     tenon_queue_drop(&conn->queue);
     conn->phase = TENON_PHASE_END;
+    conn->lone_max = 0;
     conn->in_left = 0;
     conn->held = 0;
     conn->want_room = 0;
@@ -667,7 +694,7 @@ int tenon_abort(tenon_conn *conn, int cause)
         return TENON_ERR_ARG;
     if (conn->phase == TENON_PHASE_DEAD)
         return TENON_ERR_STATE;
-    conn->bits &= ~(BIT_EVENT | BIT_AGAIN | BIT_IN_LENT | BIT_IN_RX);
+    conn->bits &= ~(BIT_EVENT | BIT_LONE | BIT_AGAIN | BIT_IN_LENT | BIT_IN_RX);
     tenon_conn_fault(conn, TENON_RULE_ABORT, conn->offset, cause);
     tenon_conn_end(conn);
     return TENON_OK;
@@ -782,15 +809,9 @@ static int has_run_out(tenon_conn *conn)
     return conn->event_type != TENON_EV_RELEASED && tenon_timer_fire(conn);
 }
 
-int tenon_next(tenon_conn *conn, tenon_event *event)
+int tenon_conn_next(tenon_conn *conn, tenon_event *event)
 {
     int found;
-    if (conn == NULL || event == NULL)
-        return TENON_ERR_NULL;
-    if (tenon_recv_fast(conn, event))
-        return TENON_EVENT;
-    if (conn->bits & BIT_RUNNING)
-        return TENON_ERR_REENTRY;
     if ((conn->bits & BIT_AGAIN) != 0 && !has_run_out(conn)) {
         conn->bits &= ~BIT_AGAIN;
         if ((conn->bits & (BIT_PONG_WAIT | BIT_CLOSE_SENT)) == BIT_PONG_WAIT && in_frames(conn))
@@ -803,6 +824,7 @@ int tenon_next(tenon_conn *conn, tenon_event *event)
     do {
         found = step(conn);
     } while (found == STEP_AGAIN);
+    conn->lone_max = tenon_recv_lone_max(conn);
     if (found == STEP_IDLE)
         return TENON_OK;
     fill(conn, event);

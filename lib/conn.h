@@ -3,6 +3,7 @@
  * Layer 4: the connection. Its parts, in files of their own:
  *
  *   conn.c    making one, buffers, the loop behind tenon_next, how it ends
+ *   next.c    tenon_next, and the most frequent case of it
  *   recv.c    frames and messages in
  *   send.c    messages and control frames out
  *   timer.c   deadlines
@@ -60,6 +61,7 @@ enum {
 #define BIT_WRITES_OVER 0x08000000u   /* nothing follows what is queued: SHUT_WR */
 #define BIT_CLOSE_GONE 0x20000000u    /* the transport took our Close */
 #define BIT_STALL 0x10000000u         /* the stall timer runs */
+#define BIT_LONE 0x40000000u          /* the current event is that of next.c */
 
 /* tenon_conn.deflate; the first two are TENON_DEFLATE_RESET_OUT and _IN */
 #define DEFLATE_ON 0x04u             /* agreed */
@@ -76,6 +78,13 @@ struct tenon_conn {
     uint8_t *in;
     size_t in_left;
     uint64_t offset;
+    uint32_t bits;
+    uint32_t controls; /* control frames since data or time went on */
+    /* Most payload of a message in a short frame that next.c may take, up to 125; 0 while
+     * it must not: inside a message or a header, when something is to be told before, or
+     * when that is not known. tenon_conn_next finds it out. */
+    uint32_t lone_max;
+    uint32_t want_room; /* the send that was refused needs so much; 0: none */
     uint8_t *rx;
     uint32_t rx_size;
     uint32_t held; /* octets of rx in use: of the head, or behind the reserve of a message */
@@ -115,13 +124,17 @@ struct tenon_conn {
     const uint8_t *ref_data; /* the reference being framed */
     size_t ref_left;
     void *ref_cookie;
-    uint32_t want_room;      /* the send that was refused needs so much; 0: none */
     uint8_t ref_opcode;
     uint8_t out_opcode;      /* and RSV bits of the streamed message in progress, 0 for none */
     tenon_utf8 out_utf8;
     uint8_t pong_size;       /* of the waiting Pong */
     uint8_t close_size;      /* of the waiting Close's reason */
     uint16_t close_code;     /* of the waiting Close */
+
+    /* permessage-deflate: what was agreed; and, below, the lent blocks */
+    uint8_t out_bits;
+    uint8_t in_bits;
+    uint8_t deflate; /* DEFLATE_ bits */
 
     /* time */
     uint64_t now;
@@ -131,20 +144,13 @@ struct tenon_conn {
     uint64_t ping;  /* when it was last sent */
     uint64_t stall; /* when the transport last took something */
     uint32_t ping_number;
-    uint32_t controls; /* control frames since data or time went on */
-
-    uint32_t bits;
     uint8_t phase;
     uint8_t rsv_first;
     uint8_t rsv_next;
     uint8_t reason_size; /* of the peer's reason, kept in rx */
 
-    /* permessage-deflate: the lent blocks, and what was agreed */
     struct tenon_inflater *inflater;
     struct tenon_deflater *deflater;
-    uint8_t out_bits;
-    uint8_t in_bits;
-    uint8_t deflate; /* DEFLATE_ bits */
 
     /* how it ends */
     uint64_t fault; /* offset */
@@ -211,6 +217,12 @@ struct tenon_transform {
 /* The limit in force: the default for 0, no limit for TENON_OFF. */
 TENON_INTERNAL uint32_t tenon_limit(uint32_t value, uint32_t standard);
 
+/* next.c: tenon_next for who is allowed to call it, tenon_run inside its guard too. */
+TENON_INTERNAL int tenon_next_here(tenon_conn *conn, tenon_event *event);
+
+/* The same without the straight line for the most frequent case. */
+TENON_INTERNAL int tenon_conn_next(tenon_conn *conn, tenon_event *event);
+
 /* Makes an event current; returns STEP_EVENT. */
 TENON_INTERNAL int tenon_conn_event(tenon_conn *conn, int type, const void *data, size_t n);
 
@@ -244,10 +256,8 @@ TENON_INTERNAL uint64_t tenon_conn_head_offset(const tenon_conn *conn, const cha
 
 /* recv.c: works on lent input in PHASE_FRAMES: a STEP_ value. */
 TENON_INTERNAL int tenon_recv_step(tenon_conn *conn);
-/* The most frequent case in a straight line: a message in one frame that lies whole in
- * the lent octets, while nothing else is to be done. 1 and *event filled, or 0 and
- * nothing has changed. */
-TENON_INTERNAL int tenon_recv_fast(tenon_conn *conn, tenon_event *event);
+/* What lone_max is now. */
+TENON_INTERNAL uint32_t tenon_recv_lone_max(const tenon_conn *conn);
 TENON_INTERNAL size_t tenon_recv_needed(const tenon_conn *conn);
 /* Its parts, which compress.c uses too. */
 /* Octets of rx behind the reserve, where messages are assembled. */

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "base.h"
-#include "cpu.h"
+#include "short.h"
 #include "utf8.h"
 
 #define WORD_SIZE sizeof(uint64_t)
-#define HIGH_BITS 0x8080808080808080u
-
-/* Fewer octets are not worth the call of a kernel. */
-#define KERNEL_MIN 128
 
 /* Octets unmasked before they are checked, where text is not all ASCII: few
  * enough to be still in the first cache, enough to make the calls cheap. A
@@ -28,44 +23,23 @@ static void store(uint8_t *p, uint64_t word)
     memcpy(p, &word, sizeof word);
 }
 
-/* The key as it lies over a word that begins at phase. As 4 divides WORD_SIZE,
- * it lies the same over every following word. */
-static uint64_t key_word(const uint8_t key[4], size_t phase)
-{
-    uint8_t octets[WORD_SIZE];
-    size_t i;
-    for (i = 0; i < WORD_SIZE; i++)
-        octets[i] = key[(phase + i) % 4];
-    return load(octets);
-}
-
-/* The same for the kernels, which take four octets. */
-static uint32_t key_half(const uint8_t key[4], size_t phase)
-{
-    uint64_t word = key_word(key, phase);
-    uint32_t half;
-    memcpy(&half, &word, sizeof half);
-    return half;
-}
-
 size_t tenon_mask(void *dst, const void *src, size_t n, const uint8_t key[4], size_t phase)
 {
     uint8_t *to = dst;
     const uint8_t *from = src;
+    uint32_t word = tenon_key_word(key, phase);
     size_t i = 0;
-    phase %= 4;
-    if (n >= KERNEL_MIN && tenon_cpu_kernels() != NULL) {
+    if (n >= TENON_KERNEL_MIN && tenon_cpu_kernels() != NULL) {
         i = n - n % TENON_BLOCK;
-        tenon_cpu_kernels()->mask(to, from, i, key_half(key, phase));
+        tenon_cpu_kernels()->mask(to, from, i, word);
     }
-    if (n - i >= WORD_SIZE) {
-        uint64_t word = key_word(key, phase);
-        for (; n - i >= WORD_SIZE; i += WORD_SIZE)
-            store(to + i, load(from + i) ^ word);
-    }
-    for (; i < n; i++)
-        to[i] = from[i] ^ key[(phase + i) % 4];
-    return (phase + n % 4) % 4;
+    tenon_mask_short(to + i, from + i, n - i, word);
+    return (phase % 4 + n % 4) % 4;
+}
+
+static uint64_t twice(uint32_t word)
+{
+    return (uint64_t)word << 32 | word;
 }
 
 /* Unmasks whole words up to the first that is not ASCII; returns their octets. */
@@ -74,7 +48,7 @@ static size_t mask_ascii(uint8_t *to, const uint8_t *from, size_t n, uint64_t ke
     size_t i;
     for (i = 0; n - i >= WORD_SIZE; i += WORD_SIZE) {
         uint64_t word = load(from + i) ^ key;
-        if (word & HIGH_BITS)
+        if (word & TENON_HIGH_BITS)
             break;
         store(to + i, word);
     }
@@ -93,7 +67,7 @@ static size_t mask_blocks(const tenon_kernels *kernels, uint8_t *to, const uint8
             return i; /* told again by who goes on */
         to[i++] = octet;
     }
-    i += kernels->mask_utf8(to + i, from + i, (n - i) - (n - i) % TENON_BLOCK, key_half(key, (phase + i) % 4));
+    i += kernels->mask_utf8(to + i, from + i, (n - i) - (n - i) % TENON_BLOCK, tenon_key_word(key, phase + i));
     open = tenon_utf8_open(to, i);
     good = tenon_utf8_check(state, to + i - open, open);
     /* The last octet of a block may be one that begins no character. */
@@ -106,11 +80,11 @@ size_t tenon_mask_utf8(void *dst, const void *src, size_t n, const uint8_t key[4
 {
     uint8_t *to = dst;
     const uint8_t *from = src;
-    uint64_t word = key_word(key, phase % 4);
+    uint64_t word = twice(tenon_key_word(key, phase));
     size_t i = 0;
-    if (n >= KERNEL_MIN && tenon_cpu_kernels() != NULL) {
+    if (n >= TENON_KERNEL_MIN && tenon_cpu_kernels() != NULL) {
         i = mask_blocks(tenon_cpu_kernels(), to, from, n, key, phase % 4, state);
-        word = key_word(key, (phase + i) % 4);
+        word = twice(tenon_key_word(key, phase + i));
     }
     while (i < n) {
         size_t size, good;

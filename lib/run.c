@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Layer 5: the callback loops, made of the public calls alone. */
-#include "tenon/tenon.h"
+/* Layer 5: the callback loops, made of the public calls but for one: tenon_next
+ * inside the guard that is kept over all events. */
+#include "conn.h"
 
 /* Pieces of one write: a burst of answers lies in one or two. */
 #define PIECES_MAX 16
@@ -13,25 +14,28 @@
 int tenon_run(tenon_conn *conn, tenon_event_fn event, void *user)
 {
     tenon_event current;
+    int answer, status;
     if (conn == NULL || event == NULL)
         return TENON_ERR_NULL;
-    for (;;) {
-        int answer;
-        int status = tenon_next(conn, &current);
-        if (status != TENON_EVENT)
-            return status;
-        if (current.type == TENON_EV_CLOSED) {
-            event(conn, &current, user); /* who may have freed the connection */
-            return TENON_DONE;
-        }
-        tenon_guard(conn, 1);
+    status = tenon_guard(conn, 1);
+    if (status != TENON_OK)
+        return status;
+    do {
+        status = tenon_next_here(conn, &current);
+        if (status != TENON_EVENT || current.type == TENON_EV_CLOSED)
+            break;
         answer = event(conn, &current, user);
-        tenon_guard(conn, 0);
-        if (answer == TENON_AGAIN)
-            tenon_again(conn);
-        if (answer != TENON_CONTINUE)
-            return TENON_STOPPED;
+    } while (answer == TENON_CONTINUE);
+    tenon_guard(conn, 0);
+    if (status != TENON_EVENT)
+        return status;
+    if (current.type == TENON_EV_CLOSED) {
+        event(conn, &current, user); /* who may have freed the connection */
+        return TENON_DONE;
     }
+    if (answer == TENON_AGAIN)
+        tenon_again(conn);
+    return TENON_STOPPED;
 }
 
 /* Writes until the transport takes no more: TENON_OK; TENON_MORE, if it might take

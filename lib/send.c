@@ -168,6 +168,7 @@ static int finish_ref(tenon_conn *conn)
     tenon_queue_put_ref(&conn->queue, NULL, 0, conn->ref_cookie, 1);
     if (conn->queue.pending == 0)
         tenon_queue_sent(&conn->queue, 0); /* nothing before it: no acknowledgement will come */
+    conn->lone_max = 0;
     conn->bits &= ~BIT_REF;
     return 1;
 }
@@ -307,6 +308,7 @@ static int check_data(const tenon_conn *conn, int opcode, const void *data, size
 static int again(tenon_conn *conn, uint64_t need)
 {
     conn->want_room = (uint32_t)(need > UINT32_MAX ? UINT32_MAX : need);
+    conn->lone_max = 0; /* WRITABLE comes first */
     conn->deflate &= (uint8_t)~DEFLATE_WANTS_DEFLATE;
     return TENON_ERR_AGAIN;
 }

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "utf8.h"
 
-#include "cpu.h"
+#include "short.h"
 
 #define WORD_SIZE sizeof(uint64_t)
-#define HIGH_BITS 0x8080808080808080u
-
-/* Fewer octets are not worth the call of a kernel. */
-#define KERNEL_MIN 128
 
 /* Longest sequence (RFC 3629, 3). */
 #define SEQUENCE_MAX 4
@@ -16,7 +12,7 @@ static int is_ascii_word(const uint8_t *p)
 {
     uint64_t word;
     memcpy(&word, p, sizeof word);
-    return (word & HIGH_BITS) == 0;
+    return (word & TENON_HIGH_BITS) == 0;
 }
 
 /*
@@ -114,7 +110,7 @@ size_t tenon_utf8_check(tenon_utf8 *state, const void *data, size_t n)
 {
     const uint8_t *p = data;
     size_t i = 0;
-    if (n >= KERNEL_MIN && tenon_cpu_kernels() != NULL)
+    if (n >= TENON_KERNEL_MIN && tenon_cpu_kernels() != NULL)
         i = check_blocks(state, p, n);
     while (i < n) {
         if (state->need == 0) {

@@ -11,23 +11,20 @@ import sys
 # Every file of lib/ by its stem; x.c and x.h are in the same layer.
 LAYERS = {
     0: "base text",
-    1: "sha1 base64 cpu kernel kernel_avx2 kernel_ssse3 kernel_neon mask utf8",
+    1: "sha1 base64 cpu kernel kernel_avx2 kernel_ssse3 kernel_neon short mask utf8",
     2: "key frame http1 field uri",
     3: "negotiate handshake_server handshake_client connect message queue deflate agree",
-    4: "conn send recv timer server client backoff compress prepare",
+    4: "conn next send recv timer server client backoff compress prepare",
     5: "run",
 }
 LAYER = {stem: layer for layer, stems in LAYERS.items() for stem in stems.split()}
 
 # Headers that files of the same layer may include: what all share, the state
 # machine's, and those of the two halves of the HTTP grammar.
-SHARED = {"base", "conn", "http1", "field", "negotiate", "cpu", "kernel", "utf8"}
+SHARED = {"base", "conn", "http1", "field", "negotiate", "cpu", "kernel", "short", "utf8"}
 
 # Kernels for one kind of processor share the header of the generic version.
 KERNEL = re.compile(r"_(x86|arm)$")
-
-# Uses nothing but what every program may use.
-PUBLIC_ONLY = {"run"}
 
 # Codecs, in directories of their own: the public headers, and what they wrap.
 CODECS = {"zlib/zlib": {"limits.h", "string.h", "zlib.h"}}
@@ -51,8 +48,6 @@ def judge(stem, target):
         return "an include that this check cannot read"
     if re.fullmatch(r"tenon/\w+\.h", name):
         return None
-    if stem in PUBLIC_ONLY:
-        return "only public headers are allowed here"
     other = name[:-2]
     if not name.endswith(".h") or other not in LAYER:
         return "no header of a known layer"
