@@ -12,11 +12,6 @@ struct alignment {
     tenon_conn conn;
 };
 
-uint32_t tenon_limit(uint32_t value, uint32_t standard)
-{
-    return value == 0 ? standard : value;
-}
-
 /* --------------------------------------------------------------- making one */
 
 size_t tenon_conn_size(void)
@@ -393,6 +388,21 @@ int tenon_out(tenon_conn *conn, tenon_iov *iov, size_t max, size_t *count)
     return TENON_OK;
 }
 
+/* The own Ping or Close that is in the queue may be out now. */
+static void mark_passed(tenon_conn *conn)
+{
+    if ((conn->bits & BIT_PING_QUEUED) != 0 && conn->acked >= conn->mark) {
+        if ((conn->bits & (BIT_PONG_WAIT | BIT_CLOSE_SENT)) == 0 && in_frames(conn))
+            conn->since = conn->now; /* a later Ping does not prolong the wait */
+        conn->bits = (conn->bits & ~BIT_PING_QUEUED) | BIT_PING_SENT | BIT_PONG_WAIT;
+        conn->ping = conn->now;
+    }
+    if ((conn->bits & (BIT_CLOSE_SENT | BIT_CLOSE_GONE)) == BIT_CLOSE_SENT && conn->acked >= conn->mark) {
+        conn->bits |= BIT_CLOSE_GONE;
+        conn->since = conn->now; /* tenon_close may have come long after the last tick */
+    }
+}
+
 int tenon_sent(tenon_conn *conn, size_t n)
 {
     int status = conn == NULL ? TENON_ERR_NULL : tenon_queue_sent(&conn->queue, n);
@@ -404,17 +414,10 @@ int tenon_sent(tenon_conn *conn, size_t n)
         conn->lone_max = 0; /* RELEASED comes first */
     if (conn->stats != NULL)
         conn->stats->octets_out += n;
-    if ((conn->bits & BIT_PING_QUEUED) != 0 && conn->acked >= conn->mark) {
-        if ((conn->bits & (BIT_PONG_WAIT | BIT_CLOSE_SENT)) == 0 && in_frames(conn))
-            conn->since = conn->now; /* a later Ping does not prolong the wait */
-        conn->bits = (conn->bits & ~BIT_PING_QUEUED) | BIT_PING_SENT | BIT_PONG_WAIT;
-        conn->ping = conn->now;
-    }
-    if ((conn->bits & (BIT_CLOSE_SENT | BIT_CLOSE_GONE)) == BIT_CLOSE_SENT && conn->acked >= conn->mark) {
-        conn->bits |= BIT_CLOSE_GONE;
-        conn->since = conn->now; /* tenon_close may have come long after the last tick */
-    }
-    tenon_send_waiting(conn);
+    if (conn->bits & (BIT_PING_QUEUED | BIT_CLOSE_SENT))
+        mark_passed(conn);
+    if (conn->bits & (BIT_PONG_PENDING | BIT_REF | BIT_CLOSE_PENDING))
+        tenon_send_waiting(conn);
     tenon_timer_output(conn);
     return TENON_OK;
 }

@@ -215,7 +215,10 @@ struct tenon_transform {
 };
 
 /* The limit in force: the default for 0, no limit for TENON_OFF. */
-TENON_INTERNAL uint32_t tenon_limit(uint32_t value, uint32_t standard);
+static inline uint32_t tenon_limit(uint32_t value, uint32_t standard)
+{
+    return value == 0 ? standard : value;
+}
 
 /* next.c: tenon_next for who is allowed to call it, tenon_run inside its guard too. */
 TENON_INTERNAL int tenon_next_here(tenon_conn *conn, tenon_event *event);

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "base.h"
-#include "tenon/frame.h"
+#include "frame.h"
 
 /* Octet 0 of a header. */
 #define FIN 0x80
 #define OPCODE_BITS 0x0f
 #define CONTROL_BIT 0x08
 
-/* Octet 1: a length up to 125, or how many octets of length follow. */
-#define MASK_BIT 0x80
+/* Octet 1: the bits beside the mask bit. */
 #define LENGTH_BITS 0x7f
-#define LENGTH_16 126
-#define LENGTH_64 127
 
 #define START_SIZE 2
 #define KEY_SIZE 4
@@ -20,15 +16,7 @@
 
 static size_t length_size(uint8_t code)
 {
-    return code < LENGTH_16 ? 0 : code == LENGTH_16 ? 2 : 8;
-}
-
-static void put_length(uint8_t *out, uint64_t value, size_t size)
-{
-    while (size > 0) {
-        out[--size] = (uint8_t)(value & 0xff);
-        value >>= 8;
-    }
+    return code < TENON_LENGTH_16 ? 0 : code == TENON_LENGTH_16 ? 2 : 8;
 }
 
 static uint64_t get_length(const uint8_t *p, size_t size)
@@ -42,20 +30,12 @@ static uint64_t get_length(const uint8_t *p, size_t size)
 
 int tenon_frame_encode(const tenon_frame *frame, uint8_t out[TENON_FRAME_HEADER_MAX], size_t *size)
 {
-    uint8_t code;
     size_t end;
     if (frame == NULL || out == NULL || size == NULL)
         return TENON_ERR_NULL;
     if (frame->payload_size > PAYLOAD_MAX)
         return TENON_ERR_ARG;
-    if (frame->payload_size < LENGTH_16)
-        code = (uint8_t)frame->payload_size;
-    else
-        code = frame->payload_size <= UINT16_MAX ? LENGTH_16 : LENGTH_64;
-    out[0] = frame->first;
-    out[1] = frame->masked ? code | MASK_BIT : code;
-    end = START_SIZE + length_size(code);
-    put_length(out + START_SIZE, frame->payload_size, length_size(code));
+    end = tenon_header_put(out, frame->first, frame->masked, frame->payload_size);
     if (frame->masked) {
         memcpy(out + end, frame->key, KEY_SIZE);
         end += KEY_SIZE;
@@ -86,15 +66,15 @@ static uint16_t judge_second(uint8_t first, uint8_t code)
  */
 static uint16_t judge_length(const uint8_t *p, size_t n, uint8_t code, size_t *at)
 {
-    if (code == LENGTH_16 && n >= 2 && get_length(p, 2) < LENGTH_16) {
+    if (code == TENON_LENGTH_16 && n >= 2 && get_length(p, 2) < TENON_LENGTH_16) {
         *at = 1;
         return TENON_RULE_LENGTH_MINIMAL;
     }
-    if (code == LENGTH_64 && n >= 1 && p[0] >= 0x80) {
+    if (code == TENON_LENGTH_64 && n >= 1 && p[0] >= 0x80) {
         *at = 0;
         return TENON_RULE_LENGTH_RANGE;
     }
-    if (code == LENGTH_64 && n >= 6 && get_length(p, 6) == 0) {
+    if (code == TENON_LENGTH_64 && n >= 6 && get_length(p, 6) == 0) {
         *at = 5;
         return TENON_RULE_LENGTH_MINIMAL;
     }
@@ -127,8 +107,8 @@ static void read_header(const uint8_t *p, size_t size, tenon_frame *frame)
     uint8_t code = p[1] & LENGTH_BITS;
     memset(frame, 0, sizeof *frame);
     frame->first = p[0];
-    frame->masked = p[1] & MASK_BIT ? 1 : 0;
-    frame->payload_size = code < LENGTH_16 ? code : get_length(p + START_SIZE, length_size(code));
+    frame->masked = p[1] & TENON_MASK_BIT ? 1 : 0;
+    frame->payload_size = code < TENON_LENGTH_16 ? code : get_length(p + START_SIZE, length_size(code));
     if (frame->masked)
         memcpy(frame->key, p + size - KEY_SIZE, KEY_SIZE);
     frame->header_size = (uint8_t)size;
@@ -151,7 +131,7 @@ int tenon_frame_decode(const void *data, size_t n, tenon_frame *frame, uint16_t 
     }
     if (n < START_SIZE)
         return TENON_WAIT;
-    size = START_SIZE + length_size(p[1] & LENGTH_BITS) + (p[1] & MASK_BIT ? KEY_SIZE : 0);
+    size = START_SIZE + length_size(p[1] & LENGTH_BITS) + (p[1] & TENON_MASK_BIT ? KEY_SIZE : 0);
     if (n < size)
         return TENON_WAIT;
     read_header(p, size, frame);

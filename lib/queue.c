@@ -86,18 +86,12 @@ size_t tenon_queue_room(const tenon_queue *queue)
     return queue->size - queue->used;
 }
 
-static void grow(tenon_queue *queue, size_t n)
-{
-    queue->used += (uint32_t)n;
-}
-
 void tenon_queue_put(tenon_queue *queue, const void *data, size_t n)
 {
     if (n == 0)
         return;
     store(queue, queue->used, data, n);
-    grow(queue, n);
-    queue->pending += n;
+    tenon_queue_grow(queue, n);
 }
 
 void tenon_queue_put_masked(tenon_queue *queue, const void *data, size_t n, const uint8_t key[4])
@@ -110,8 +104,7 @@ void tenon_queue_put_masked(tenon_queue *queue, const void *data, size_t n, cons
         run = n;
     phase = tenon_mask(queue->ring + at(queue, queue->used), data, run, key, 0);
     tenon_mask(queue->ring, (const uint8_t *)data + run, n - run, key, phase);
-    grow(queue, n);
-    queue->pending += n;
+    tenon_queue_grow(queue, n);
 }
 
 tenon_text tenon_queue_text(tenon_queue *queue)
@@ -125,8 +118,7 @@ tenon_text tenon_queue_text(tenon_queue *queue)
 
 void tenon_queue_commit(tenon_queue *queue, const tenon_text *text)
 {
-    grow(queue, text->used);
-    queue->pending += text->used;
+    tenon_queue_grow(queue, text->used);
 }
 
 /* Tells the newest descriptor how far away the one about to be put is. */
@@ -156,7 +148,7 @@ void tenon_queue_put_ref(tenon_queue *queue, const void *data, size_t n, void *c
     queue->ref_last = queue->used;
     queue->refs++;
     store(queue, queue->used, &ref, sizeof ref);
-    grow(queue, sizeof ref);
+    queue->used += (uint32_t)sizeof ref;
     queue->pending += n;
 }
 
@@ -169,7 +161,8 @@ static size_t inline_run(const tenon_queue *queue, uint32_t distance, uint32_t r
     return n < run ? n : run;
 }
 
-size_t tenon_queue_out(tenon_queue *queue, tenon_iov *iov, size_t max)
+/* The pieces of a queue with references, or one that goes on at the start of the memory. */
+static size_t out_pieces(tenon_queue *queue, tenon_iov *iov, size_t max)
 {
     uint32_t distance = queue->read;
     uint32_t ref = queue->ref_next;
@@ -198,6 +191,19 @@ size_t tenon_queue_out(tenon_queue *queue, tenon_iov *iov, size_t max)
     return count;
 }
 
+size_t tenon_queue_out(tenon_queue *queue, tenon_iov *iov, size_t max)
+{
+    size_t n = queue->used - queue->read;
+    if (queue->refs > 0 || n > run_length(queue, queue->read) || max == 0)
+        return out_pieces(queue, iov, max);
+    queue->offered = n;
+    if (n == 0)
+        return 0;
+    iov->base = queue->ring + at(queue, queue->read);
+    iov->size = n;
+    return 1;
+}
+
 /* Acknowledges up to n octets of the reference at read; returns how many. */
 static size_t sent_ref(tenon_queue *queue, size_t n)
 {
@@ -214,12 +220,9 @@ static size_t sent_ref(tenon_queue *queue, size_t n)
     return left;
 }
 
-int tenon_queue_sent(tenon_queue *queue, size_t n)
+/* Acknowledges n octets of which some may lie elsewhere. */
+static void sent_pieces(tenon_queue *queue, size_t n)
 {
-    if (n > queue->offered)
-        return TENON_ERR_ACK;
-    queue->offered -= n;
-    queue->pending -= n;
     for (;;) {
         uint32_t refs_left = queue->refs - queue->done;
         size_t step;
@@ -239,6 +242,22 @@ int tenon_queue_sent(tenon_queue *queue, size_t n)
         n -= step;
     }
     trim(queue);
+}
+
+int tenon_queue_sent(tenon_queue *queue, size_t n)
+{
+    if (n > queue->offered)
+        return TENON_ERR_ACK;
+    queue->offered -= n;
+    queue->pending -= n;
+    if (queue->refs > 0) {
+        sent_pieces(queue, n);
+    } else if (queue->read + n == queue->used) {
+        queue->head = queue->used = queue->read = 0; /* whole again, as trim leaves it */
+    } else {
+        queue->read += (uint32_t)n;
+        trim(queue);
+    }
     return TENON_OK;
 }
 

@@ -40,6 +40,21 @@ TENON_INTERNAL void tenon_queue_init(tenon_queue *queue, uint8_t *ring, uint32_t
 /* Ring octets that are free. */
 TENON_INTERNAL size_t tenon_queue_room(const tenon_queue *queue);
 
+/* Where the next n octets go, for which there is room, if they lie in one run there;
+ * else NULL. And who has put them there appends them. */
+static inline uint8_t *tenon_queue_place(const tenon_queue *queue, size_t n)
+{
+    uint32_t left = queue->size - queue->head, used = queue->used;
+    uint32_t at = used < left ? queue->head + used : used - left;
+    return n <= queue->size - at ? queue->ring + at : NULL;
+}
+
+static inline void tenon_queue_grow(tenon_queue *queue, size_t n)
+{
+    queue->used += (uint32_t)n;
+    queue->pending += n;
+}
+
 /* Appends n octets; the caller has seen that there is room. */
 TENON_INTERNAL void tenon_queue_put(tenon_queue *queue, const void *data, size_t n);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "conn.h"
+#include "frame.h"
 
 /* Most octets of a control frame on the wire: header, key, payload. */
 #define CONTROL_FRAME_MAX (2 + 4 + TENON_CONTROL_MAX)
@@ -44,16 +45,13 @@ static const struct tenon_transform *transform(const tenon_conn *conn)
     return conn->deflate & DEFLATE_ON ? conn->config->transform : NULL;
 }
 
-static void count_frame(tenon_conn *conn, uint8_t first)
+static void count_frame(tenon_stats *stats, uint8_t first, uint32_t queued)
 {
-    tenon_stats *stats = conn->stats;
-    if (stats == NULL)
-        return;
     stats->frames_out++;
     if ((first & 0x88) == 0x80)
         stats->messages_out++;
-    if (stats->queue_peak < conn->queue.used)
-        stats->queue_peak = conn->queue.used;
+    if (stats->queue_peak < queued)
+        stats->queue_peak = queued;
 }
 
 /* The reference being framed goes no further. */
@@ -75,40 +73,49 @@ static int random_failed(tenon_conn *conn)
     return TENON_ERR_RANDOM;
 }
 
-/* The header of a frame, with a fresh key for a client (RFC 6455, 5.3). */
-static int put_header(tenon_conn *conn, uint8_t first, size_t payload, uint8_t key[4])
+/* Writes the header of a frame; key is a fresh one for a client (RFC 6455, 5.3). */
+static size_t write_header(const tenon_conn *conn, uint8_t *out, uint8_t first, size_t payload, const uint8_t key[4])
 {
-    const tenon_config *config = conn->config;
-    uint8_t out[TENON_FRAME_HEADER_MAX];
-    size_t n = 0;
-    tenon_frame frame;
-    memset(&frame, 0, sizeof frame);
-    frame.first = first;
-    frame.payload_size = payload;
-    if (is_client(conn)) {
-        frame.masked = 1;
-        if (config->random == NULL || config->random(config->random_user, frame.key, 4) != 0)
-            return random_failed(conn);
-        memcpy(key, frame.key, 4);
-    }
-    tenon_frame_encode(&frame, out, &n);
-    tenon_queue_put(&conn->queue, out, n);
-    return TENON_OK;
+    size_t n = tenon_header_put(out, first, is_client(conn), payload);
+    if (!is_client(conn))
+        return n;
+    memcpy(out + n, key, 4);
+    return n + 4;
+}
+
+/* A whole frame, in two parts that may go on at the start of the ring. */
+static TENON_APART void put_split(tenon_conn *conn, uint8_t first, const void *payload, size_t n, const uint8_t key[4])
+{
+    uint8_t header[TENON_FRAME_HEADER_MAX];
+    tenon_queue_put(&conn->queue, header, write_header(conn, header, first, n, key));
+    if (is_client(conn))
+        tenon_queue_put_masked(&conn->queue, payload, n, key);
+    else
+        tenon_queue_put(&conn->queue, payload, n);
 }
 
 /* A whole frame, copied; there is room. */
 static int put_frame(tenon_conn *conn, uint8_t first, const void *payload, size_t n)
 {
-    uint8_t key[4];
-    int status = put_header(conn, first, n, key);
-    if (status != TENON_OK)
-        return status;
-    if (is_client(conn))
-        tenon_queue_put_masked(&conn->queue, payload, n, key);
-    else
-        tenon_queue_put(&conn->queue, payload, n);
-    count_frame(conn, first);
-    tenon_timer_output(conn);
+    const tenon_config *config = conn->config;
+    uint8_t *at = tenon_queue_place(&conn->queue, TENON_FRAME_HEADER_MAX + n), key[4];
+    size_t head;
+    if (is_client(conn) && (config->random == NULL || config->random(config->random_user, key, 4) != 0))
+        return random_failed(conn);
+    if (at != NULL) {
+        head = write_header(conn, at, first, n, key);
+        if (is_client(conn))
+            tenon_mask(at + head, payload, n, key, 0);
+        else if (n > 0)
+            memcpy(at + head, payload, n);
+        tenon_queue_grow(&conn->queue, head + n);
+    } else {
+        put_split(conn, first, payload, n, key);
+    }
+    if (conn->stats != NULL)
+        count_frame(conn->stats, first, conn->queue.used);
+    if ((conn->bits & BIT_STALL) == 0)
+        tenon_timer_output(conn);
     return TENON_OK;
 }
 
@@ -184,11 +191,13 @@ static int frame_ref_client(tenon_conn *conn, uint8_t first, size_t n)
  * busy, and a Pong never waits for more than these. */
 static int frame_ref_server(tenon_conn *conn, uint8_t first, size_t n)
 {
+    uint8_t header[TENON_FRAME_HEADER_MAX];
     if (tenon_queue_refs_pending(&conn->queue) >= 2 || !has_room(conn, header_size(conn, n) + TENON_QUEUE_REF_SIZE))
         return 0;
-    put_header(conn, first, n, NULL);
+    tenon_queue_put(&conn->queue, header, write_header(conn, header, first, n, NULL));
     tenon_queue_put_ref(&conn->queue, conn->ref_data, n, NULL, 0);
-    count_frame(conn, first);
+    if (conn->stats != NULL)
+        count_frame(conn->stats, first, conn->queue.used);
     tenon_timer_output(conn);
     return 1;
 }
@@ -326,10 +335,14 @@ static int check_room(tenon_conn *conn, uint64_t need)
 /* Octets on the wire of n octets of data, cut into frames of at most max. */
 static uint64_t framed_size(const tenon_conn *conn, size_t n, size_t max)
 {
-    uint64_t full = n / max;
-    size_t rest = n % max;
-    uint64_t size = full * (header_size(conn, max) + max);
-    if (rest > 0 || full == 0)
+    uint64_t full, size;
+    size_t rest;
+    if (n <= max)
+        return header_size(conn, n) + (uint64_t)n;
+    full = n / max;
+    rest = n % max;
+    size = full * (header_size(conn, max) + max);
+    if (rest > 0)
         size += header_size(conn, rest) + rest;
     return size;
 }
@@ -412,9 +425,30 @@ static int check_whole(const tenon_conn *conn, int opcode, const void *data, siz
     return text_checked(conn, opcode, flags) && !is_utf8(data, n) ? TENON_ERR_UTF8 : TENON_OK;
 }
 
+/* Bits with which a send has more to look at. */
+#define BITS_SLOW                                                                                                 \
+    (BIT_FAILED | BIT_CLOSE_ASKED | BIT_CLOSE_PENDING | BIT_CLOSE_SENT | BIT_CLOSE_RECEIVED | BIT_REF |           \
+     BIT_PONG_PENDING)
+
+/* The most frequent case: octets that need no check, or no check but that of UTF-8,
+ * and go out as one frame for which there is room. */
+static int is_simple(const tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags)
+{
+    if (conn == NULL || data == NULL || (conn->bits & BITS_SLOW) != 0 || conn->phase != TENON_PHASE_FRAMES ||
+        conn->out_opcode != 0 || (conn->deflate & DEFLATE_ON) != 0)
+        return 0;
+    if (opcode != TENON_BINARY && (opcode != TENON_TEXT || flags != TENON_TRUSTED))
+        return 0;
+    return rsv_of(flags) == 0 && n <= tenon_limit(conn->config->max_frame_out, 65536) &&
+           TENON_FRAME_HEADER_MAX + n <= tenon_queue_room(&conn->queue);
+}
+
 int tenon_send(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags)
 {
-    int compress, status = check_whole(conn, opcode, data, n, flags);
+    int compress, status;
+    if (is_simple(conn, opcode, data, n, flags))
+        return put_frame(conn, (uint8_t)(0x80 | opcode), data, n);
+    status = check_whole(conn, opcode, data, n, flags);
     if (status != TENON_OK)
         return status;
     compress = is_compressed(conn, n, flags);
