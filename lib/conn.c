@@ -95,7 +95,6 @@ static void set_rx(tenon_conn *conn, uint8_t *rx, size_t size)
     size_t used = rx_used(conn);
     if (rx != NULL && used > 0 && rx != conn->rx)
         memmove(rx, conn->rx, used);
-    conn->lone_max = 0; /* the limit may follow from rx */
     conn->rx = rx;
     conn->rx_size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
     conn->bits &= ~BIT_WANTS_RX;
@@ -410,14 +409,14 @@ int tenon_sent(tenon_conn *conn, size_t n)
         return status;
     conn->acked += n;
     conn->stall = conn->now;
-    if (conn->queue.done > 0)
-        conn->lone_max = 0; /* RELEASED comes first */
     if (conn->stats != NULL)
         conn->stats->octets_out += n;
     if (conn->bits & (BIT_PING_QUEUED | BIT_CLOSE_SENT))
         mark_passed(conn);
     if (conn->bits & (BIT_PONG_PENDING | BIT_REF | BIT_CLOSE_PENDING))
         tenon_send_waiting(conn);
+    if (conn->queue.done > 0)
+        conn->lone_max = 0; /* RELEASED comes first */
     tenon_timer_output(conn);
     return TENON_OK;
 }
@@ -653,7 +652,6 @@ void tenon_conn_fault(tenon_conn *conn, uint16_t rule, uint64_t offset, int caus
 void tenon_conn_drain(tenon_conn *conn)
 {
     conn->phase = TENON_PHASE_DRAIN;
-    conn->lone_max = 0;
     conn->since = conn->now;
     conn->held = 0;
     conn->want_room = 0;
@@ -681,7 +679,6 @@ void tenon_conn_end(tenon_conn *conn)
     }
     tenon_queue_drop(&conn->queue);
     conn->phase = TENON_PHASE_END;
-    conn->lone_max = 0;
     conn->in_left = 0;
     conn->held = 0;
     conn->want_room = 0;

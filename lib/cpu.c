@@ -74,9 +74,4 @@ void tenon_cpu_use(const tenon_kernels *kernels)
     (void)kernels;
 }
 
-const tenon_kernels *tenon_cpu_kernels(void)
-{
-    return NULL;
-}
-
 #endif

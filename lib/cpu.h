@@ -33,7 +33,11 @@ typedef struct tenon_kernels {
 } tenon_kernels;
 
 /* The best there is for this processor; NULL: none. */
+#if defined(TENON_X86) || defined(TENON_ARM)
 TENON_INTERNAL const tenon_kernels *tenon_cpu_kernels(void);
+#else
+#define tenon_cpu_kernels() ((const tenon_kernels *)NULL)
+#endif
 
 /* For tests: the i-th that this processor can run; NULL behind the last. And the one
  * to use from now on; NULL: none. */

@@ -23,18 +23,42 @@ static void store(uint8_t *p, uint64_t word)
     memcpy(p, &word, sizeof word);
 }
 
+/* The phase behind n octets. */
+static size_t phase_behind(size_t phase, size_t n)
+{
+    return (phase % 4 + n % 4) % 4;
+}
+
+/* Stores of a kernel that begin at a multiple of this never cross a line of the cache. */
+#define ALIGNMENT 32
+
+/* Whole blocks by the kernel, if there is one, behind the octets that align it; word
+ * is the key as it lies over the first. */
+static TENON_APART size_t mask_long(uint8_t *to, const uint8_t *from, size_t n, uint32_t word, size_t phase)
+{
+    const tenon_kernels *kernels = tenon_cpu_kernels();
+    size_t i = 0, size = 0;
+    if (kernels != NULL) {
+        i = (ALIGNMENT - (uintptr_t)to % ALIGNMENT) % ALIGNMENT;
+        if (i > 0)
+            tenon_mask_short(to, from, i, word);
+        size = (n - i) - (n - i) % TENON_BLOCK;
+        word = tenon_key_turn(word, i);
+        kernels->mask(to + i, from + i, size, word);
+    }
+    i += size;
+    if (i < n)
+        tenon_mask_short(to + i, from + i, n - i, word);
+    return phase_behind(phase, n);
+}
+
 size_t tenon_mask(void *dst, const void *src, size_t n, const uint8_t key[4], size_t phase)
 {
-    uint8_t *to = dst;
-    const uint8_t *from = src;
     uint32_t word = tenon_key_word(key, phase);
-    size_t i = 0;
-    if (n >= TENON_KERNEL_MIN && tenon_cpu_kernels() != NULL) {
-        i = n - n % TENON_BLOCK;
-        tenon_cpu_kernels()->mask(to, from, i, word);
-    }
-    tenon_mask_short(to + i, from + i, n - i, word);
-    return (phase % 4 + n % 4) % 4;
+    if (n >= TENON_KERNEL_MIN)
+        return mask_long(dst, src, n, word, phase);
+    tenon_mask_short(dst, src, n, word);
+    return phase_behind(phase, n);
 }
 
 static uint64_t twice(uint32_t word)
@@ -55,13 +79,13 @@ static size_t mask_ascii(uint8_t *to, const uint8_t *from, size_t n, uint64_t ke
     return i;
 }
 
-/* The blocks of it that a kernel can do; what it returns is good, and the state that
- * of the text up to there. */
+/* The blocks of it that a kernel can do. What it returns is good, and between two
+ * characters if state says so, as it does unless the text before was open. */
 static size_t mask_blocks(const tenon_kernels *kernels, uint8_t *to, const uint8_t *from, size_t n,
                           const uint8_t key[4], size_t phase, tenon_utf8 *state)
 {
-    size_t i = 0, open, good;
-    while (state->need > 0 && i < 3) {
+    size_t i = 0, open;
+    while (state->need > 0) {
         uint8_t octet = from[i] ^ key[(phase + i) % 4];
         if (tenon_utf8_check(state, &octet, 1) == 0)
             return i; /* told again by who goes on */
@@ -69,35 +93,32 @@ static size_t mask_blocks(const tenon_kernels *kernels, uint8_t *to, const uint8
     }
     i += kernels->mask_utf8(to + i, from + i, (n - i) - (n - i) % TENON_BLOCK, tenon_key_word(key, phase + i));
     open = tenon_utf8_open(to, i);
-    good = tenon_utf8_check(state, to + i - open, open);
-    /* The last octet of a block may be one that begins no character. */
-    i -= open - good;
-    tenon_mask(to + i, to + i, open - good, key, phase + i);
+    i -= open;
+    tenon_mask(to + i, to + i, open, key, phase + i); /* in place: as it was */
     return i;
 }
 
 size_t tenon_mask_utf8(void *dst, const void *src, size_t n, const uint8_t key[4], size_t phase, tenon_utf8 *state)
 {
+    const tenon_kernels *kernels = tenon_cpu_kernels();
     uint8_t *to = dst;
     const uint8_t *from = src;
-    uint64_t word = twice(tenon_key_word(key, phase));
+    uint64_t word;
     size_t i = 0;
-    if (n >= TENON_KERNEL_MIN && tenon_cpu_kernels() != NULL) {
-        i = mask_blocks(tenon_cpu_kernels(), to, from, n, key, phase % 4, state);
-        word = twice(tenon_key_word(key, phase + i));
-    }
+    phase %= 4;
+    if (n >= TENON_KERNEL_MIN && kernels != NULL)
+        i = mask_blocks(kernels, to, from, n, key, phase, state);
+    word = twice(tenon_key_word(key, phase + i));
     while (i < n) {
-        size_t size, good;
+        size_t end, good;
         if (state->need == 0)
             i += mask_ascii(to + i, from + i, n - i, word);
-        size = n - i < BLOCK_SIZE ? n - i : BLOCK_SIZE;
-        if (size == 0)
-            break;
-        tenon_mask(to + i, from + i, size, key, phase + i);
-        good = tenon_utf8_check(state, to + i, size);
-        i += good;
-        if (good < size) {
-            tenon_mask(to + i, to + i, size - good, key, phase + i); /* in place: as it was */
+        end = n - i < BLOCK_SIZE ? n : i + BLOCK_SIZE;
+        tenon_mask(to + i, from + i, end - i, key, phase + i);
+        good = tenon_utf8_rest(state, to, i, end);
+        i = good;
+        if (good < end) {
+            tenon_mask(to + i, to + i, end - i, key, phase + i);
             break;
         }
     }

@@ -175,7 +175,6 @@ static int finish_ref(tenon_conn *conn)
     tenon_queue_put_ref(&conn->queue, NULL, 0, conn->ref_cookie, 1);
     if (conn->queue.pending == 0)
         tenon_queue_sent(&conn->queue, 0); /* nothing before it: no acknowledgement will come */
-    conn->lone_max = 0;
     conn->bits &= ~BIT_REF;
     return 1;
 }

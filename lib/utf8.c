@@ -5,6 +5,10 @@
 
 #define WORD_SIZE sizeof(uint64_t)
 
+/* Fewer octets are not worth the call of a kernel: one block, and what may have to be
+ * passed over before it begins. */
+#define BLOCKS_MIN (TENON_BLOCK + 3)
+
 /* Longest sequence (RFC 3629, 3). */
 #define SEQUENCE_MAX 4
 
@@ -34,14 +38,22 @@ static size_t sequence_size(const uint8_t *p)
     return 0;
 }
 
+/* Octets of the words at p that are all ASCII. */
+static size_t ascii_run(const uint8_t *p, size_t n)
+{
+    size_t i = 0;
+    while (n - i >= WORD_SIZE && is_ascii_word(p + i))
+        i += WORD_SIZE;
+    return i;
+}
+
 /* Octets at p that are whole characters. Stops before anything bad, and where
  * fewer than SEQUENCE_MAX octets are left; both are for step. */
 static size_t whole_run(const uint8_t *p, size_t n)
 {
     size_t i = 0, size;
     for (;;) {
-        while (n - i >= WORD_SIZE && is_ascii_word(p + i))
-            i += WORD_SIZE;
+        i += ascii_run(p + i, n - i);
         while (i < n && p[i] < 0x80)
             i++;
         while (n - i >= SEQUENCE_MAX && p[i] >= 0x80) {
@@ -94,7 +106,7 @@ size_t tenon_utf8_open(const uint8_t *text, size_t n)
 
 /* The blocks of it that a kernel can do: octets up to the character that is open
  * behind them, all good. */
-static size_t check_blocks(tenon_utf8 *state, const uint8_t *p, size_t n)
+static size_t check_blocks(const tenon_kernels *kernels, tenon_utf8 *state, const uint8_t *p, size_t n)
 {
     size_t i = 0;
     while (state->need > 0) {
@@ -102,25 +114,49 @@ static size_t check_blocks(tenon_utf8 *state, const uint8_t *p, size_t n)
             return i; /* told again by who goes on */
         i++;
     }
-    i += tenon_cpu_kernels()->utf8(p + i, (n - i) - (n - i) % TENON_BLOCK);
+    i += kernels->utf8(p + i, (n - i) - (n - i) % TENON_BLOCK);
     return i - tenon_utf8_open(p, i);
 }
 
-size_t tenon_utf8_check(tenon_utf8 *state, const void *data, size_t n)
+/* What blocks leave: less than one, and a character that was open. Fewer than REST_MIN
+ * octets are not worth a block that does others again. */
+#define REST_MIN 12
+#define REST_MAX (TENON_BLOCK + 2)
+
+/* One block more, which begins between two characters of what is good already. Returns
+ * up to where all is good, between two characters as well. */
+static size_t last_block(const tenon_kernels *kernels, const uint8_t *text, size_t from, size_t n)
 {
-    const uint8_t *p = data;
-    size_t i = 0;
-    if (n >= TENON_KERNEL_MIN && tenon_cpu_kernels() != NULL)
-        i = check_blocks(state, p, n);
+    size_t begin = n - TENON_BLOCK < from ? n - TENON_BLOCK : from;
+    while ((text[begin] & 0xc0) == 0x80 && begin > 0)
+        begin--;
+    if (kernels->utf8(text + begin, TENON_BLOCK) == 0)
+        return from;
+    return begin + TENON_BLOCK - tenon_utf8_open(text, begin + TENON_BLOCK);
+}
+
+size_t tenon_utf8_rest(tenon_utf8 *state, const uint8_t *text, size_t from, size_t n)
+{
+    const tenon_kernels *kernels = tenon_cpu_kernels();
+    size_t i = from;
+    if (kernels != NULL && n - i >= BLOCKS_MIN)
+        i += check_blocks(kernels, state, text + i, n - i);
+    if (kernels != NULL && i >= TENON_BLOCK && state->need == 0 && n - i >= REST_MIN && n - i <= REST_MAX)
+        i = last_block(kernels, text, i, n);
     while (i < n) {
         if (state->need == 0) {
-            i += whole_run(p + i, n - i);
+            i += whole_run(text + i, n - i);
             if (i == n)
                 return n;
         }
-        if (!step(state, p[i]))
+        if (!step(state, text[i]))
             return i;
         i++;
     }
     return n;
+}
+
+size_t tenon_utf8_check(tenon_utf8 *state, const void *data, size_t n)
+{
+    return tenon_utf8_rest(state, data, 0, n);
 }

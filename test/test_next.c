@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A message in one frame is told by a straight line of its own (next.c). These tests
+ * hold it against the long way, which is taken when the first octet of the frame is
+ * lent alone.
+ */
+#include "harness.h"
+
+static const int roles[] = {TENON_SERVER, TENON_CLIENT};
+
+enum { FRAME_MAX = 65536 + 14 };
+
+typedef struct frame {
+    uint8_t octets[FRAME_MAX];
+    size_t size;
+} frame;
+
+static void expect_same(const bench *a, const bench *b)
+{
+    assert_string_equal(tenon_event_name(a->event.type), tenon_event_name(b->event.type));
+    assert_int_equal(a->event.flags, b->event.flags);
+    assert_int_equal(a->event.opcode, b->event.opcode);
+    assert_int_equal(a->event.rule, b->event.rule);
+    assert_int_equal(a->event.offset, b->event.offset);
+    assert_int_equal(a->event.frame_size, b->event.frame_size);
+    assert_int_equal(a->event.size, b->event.size);
+    if (a->event.size > 0)
+        assert_memory_equal(a->event.data, b->event.data, a->event.size);
+}
+
+static void end(bench *b)
+{
+    const void *rest;
+    size_t n;
+    assert_int_equal(tenon_abort(b->conn, TENON_LOCAL), TENON_OK);
+    assert_int_equal(tenon_unlend(b->conn, &rest, &n), TENON_OK);
+    assert_next(b, TENON_EV_CLOSED);
+}
+
+/* Both ways, event for event, up to where the input ends. Returns how many. */
+static int compare(int role, const frame *f, uint32_t flags)
+{
+    bench whole, pieces;
+    int count = 0;
+    bench_config(&whole, role);
+    bench_config(&pieces, role);
+    whole.config.flags = pieces.config.flags = flags;
+    whole.config.max_message = pieces.config.max_message = 1u << 20;
+    bench_open_sized(&whole, 66000 + 128, 1024);
+    bench_open_sized(&pieces, 66000 + 128, 1024);
+    give(&whole, f->octets, f->size);
+    give(&pieces, f->octets, 1);
+    assert_none(&pieces);
+    give(&pieces, f->octets + 1, f->size - 1);
+    for (;;) {
+        int a = next(&whole), b = next(&pieces);
+        assert_int_equal(a, b);
+        if (a == 0)
+            break;
+        expect_same(&whole, &pieces);
+        count++;
+    }
+    assert_int_equal(tenon_state(whole.conn), tenon_state(pieces.conn));
+    assert_int_equal(whole.stats.octets_in, pieces.stats.octets_in);
+    assert_int_equal(whole.stats.frames_in, pieces.stats.frames_in);
+    assert_int_equal(whole.stats.messages_in, pieces.stats.messages_in);
+    end(&whole);
+    end(&pieces);
+    expect_same(&whole, &pieces);
+    bench_stop(&whole);
+    bench_stop(&pieces);
+    return count;
+}
+
+static void make(frame *f, int role, uint8_t first, const uint8_t *payload, size_t n)
+{
+    f->size = peer_frame(role, f->octets, first, payload, n);
+}
+
+static const size_t sizes[] = {0,  1,  2,  3,  4,  5,  7,   8,   9,   15,  16,  17,  31,    32,    33,   47,
+                               48, 63, 64, 65, 95, 96, 124, 125, 126, 127, 128, 192, 65535, 65536, 1000, 4099};
+
+/* covers: 6455-5.3-04 6455-5.6-01 */
+static void test_sizes(void **state)
+{
+    static frame f;
+    static uint8_t payload[65536];
+    size_t r, i, k;
+    (void)state;
+    for (i = 0; i < sizeof payload; i++)
+        payload[i] = (uint8_t)(i * 7 + i / 256 + 1);
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (i = 0; i < COUNT_OF(sizes); i++) {
+            make(&f, roles[r], 0x82, payload, sizes[i]);
+            assert_int_equal(compare(roles[r], &f, 0), 1);
+            assert_int_equal(compare(roles[r], &f, TENON_CHUNKS), 1);
+        }
+    }
+    for (k = 0; k <= 300; k++) {
+        make(&f, TENON_SERVER, 0x82, payload, k);
+        assert_int_equal(compare(TENON_SERVER, &f, 0), 1);
+    }
+}
+
+/* A character of several octets, or what only looks like one, at every place of a
+ * text of n octets: the same events, or the same rule at the same octet. */
+static void check_text(int role, size_t n, const char *what, size_t size, int good)
+{
+    static frame f;
+    uint8_t text[200];
+    size_t at;
+    for (at = 0; at + size <= n; at++) {
+        memset(text, 'a', sizeof text);
+        memcpy(text + at, what, size);
+        make(&f, role, 0x81, text, n);
+        assert_int_equal(compare(role, &f, 0), good);
+    }
+}
+
+/* covers: 6455-8.1-01 */
+static void test_text(void **state)
+{
+    static const size_t lengths[] = {3, 4, 8, 20, 33, 64, 125, 126, 190};
+    size_t r, i;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (i = 0; i < COUNT_OF(lengths); i++) {
+            check_text(roles[r], lengths[i], "a", 1, 1);
+            check_text(roles[r], lengths[i], "\xe2\x82\xac", 3, 1);
+            check_text(roles[r], lengths[i], "\xc0\x80", 2, 0);
+            check_text(roles[r], lengths[i], "\xff", 1, 0);
+        }
+    }
+}
+
+/* A text that ends within a character is as bad as one with a bad octet in it. */
+/* covers: 6455-8.1-01 */
+static void test_text_cut(void **state)
+{
+    static frame f;
+    uint8_t text[200];
+    size_t n;
+    (void)state;
+    for (n = 1; n <= sizeof text; n++) {
+        memset(text, 'a', sizeof text);
+        text[n - 1] = 0xc3;
+        make(&f, TENON_SERVER, 0x81, text, n);
+        assert_int_equal(compare(TENON_SERVER, &f, 0), 0);
+    }
+}
+
+/* First octets and lengths of every kind, and too few octets behind them. */
+/* covers: 6455-5.2-01 6455-5.2-20 */
+static void test_headers(void **state)
+{
+    static frame f;
+    unsigned first, second;
+    size_t n;
+    (void)state;
+    for (first = 0; first < 256; first++) {
+        for (second = 0; second < 256; second++) {
+            memset(f.octets, 0, 16);
+            f.octets[0] = (uint8_t)first;
+            f.octets[1] = (uint8_t)second;
+            for (n = 2; n <= 12; n += 5) {
+                f.size = n;
+                compare(TENON_SERVER, &f, 0);
+                compare(TENON_CLIENT, &f, 0);
+            }
+        }
+    }
+}
+
+/* The limit is that of the config, whatever the length. */
+static void test_limit(void **state)
+{
+    uint8_t payload[300];
+    uint8_t octets[320];
+    size_t limit, n;
+    (void)state;
+    memset(payload, 'x', sizeof payload);
+    for (limit = 1; limit < 300; limit += limit == 100 ? 1 : limit > 123 && limit < 130 ? 1 : 23) {
+        for (n = limit; n <= limit + 1; n++) {
+            bench b;
+            bench_config(&b, TENON_SERVER);
+            b.config.max_message = limit;
+            bench_open_sized(&b, 1024, 1024);
+            give(&b, octets, peer_frame(TENON_SERVER, octets, 0x81, payload, n));
+            if (n <= limit) {
+                assert_next(&b, TENON_EV_DATA);
+                assert_int_equal(b.event.size, n);
+            } else {
+                assert_none(&b);
+                assert_int_equal(tenon_ending(b.conn, &b.event), TENON_EVENT);
+                assert_int_equal(b.event.rule, TENON_RULE_MESSAGE_SIZE);
+            }
+            bench_stop(&b);
+        }
+    }
+}
+
+/* The event comes again as it was, as often as it is wanted. */
+static void test_again(void **state)
+{
+    bench b;
+    tenon_event was;
+    size_t r, i;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        bench_open(&b, roles[r]);
+        for (i = 0; i < 2; i++) {
+            give_frame(&b, 0x81, "Hello", 5);
+            assert_next(&b, TENON_EV_DATA);
+            was = b.event;
+            assert_int_equal(tenon_again(b.conn), TENON_OK);
+            assert_int_equal(tenon_again(b.conn), TENON_OK);
+            assert_next(&b, TENON_EV_DATA);
+            assert_memory_equal(&b.event, &was, sizeof was);
+            assert_int_equal(tenon_again(b.conn), TENON_OK);
+            assert_next(&b, TENON_EV_DATA);
+            assert_memory_equal(&b.event, &was, sizeof was);
+            assert_none(&b);
+        }
+        bench_stop(&b);
+    }
+}
+
+/* The octets of the event are lent until it is over; then others can be. */
+static void test_lent(void **state)
+{
+    bench b;
+    const void *rest;
+    size_t n;
+    (void)state;
+    bench_open(&b, TENON_SERVER);
+    give_frame(&b, 0x82, "octets", 6);
+    assert_next(&b, TENON_EV_DATA);
+    assert_int_equal(tenon_unlend(b.conn, &rest, &n), TENON_ERR_BUSY);
+    assert_int_equal(tenon_recv(b.conn, b.lent, 1), TENON_ERR_BUSY);
+    assert_none(&b);
+    assert_int_equal(tenon_unlend(b.conn, &rest, &n), TENON_OK);
+    bench_stop(&b);
+}
+
+/* Events that were waiting come before a message. */
+static void test_order(void **state)
+{
+    static const char data[] = "0123456789";
+    char fill[600];
+    bench b;
+    (void)state;
+    memset(fill, 'x', sizeof fill);
+    bench_config(&b, TENON_SERVER);
+    bench_open_sized(&b, 1024, 1024);
+    give_frame(&b, 0x82, "1", 1);
+    assert_next(&b, TENON_EV_DATA);
+    assert_none(&b);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, fill, sizeof fill, 0), TENON_OK);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, fill, sizeof fill, 0), TENON_ERR_AGAIN);
+    flush_out(&b);
+    give_frame(&b, 0x82, "2", 1);
+    assert_next(&b, TENON_EV_WRITABLE);
+    assert_next(&b, TENON_EV_DATA);
+    assert_none(&b);
+    assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, data, sizeof data, 0, &b), TENON_OK);
+    flush_out(&b);
+    give_frame(&b, 0x82, "3", 1);
+    assert_next(&b, TENON_EV_RELEASED);
+    assert_ptr_equal(b.event.cookie, &b);
+    assert_next(&b, TENON_EV_DATA);
+    bench_stop(&b);
+}
+
+/* Two messages in one piece of input, and one behind a fragment. */
+static void test_between(void **state)
+{
+    bench b;
+    uint8_t octets[64];
+    size_t n = 0;
+    (void)state;
+    bench_open(&b, TENON_SERVER);
+    n += peer_frame(TENON_SERVER, octets + n, 0x82, "first", 5);
+    n += peer_frame(TENON_SERVER, octets + n, 0x82, "second", 6);
+    give(&b, octets, n);
+    assert_next(&b, TENON_EV_DATA);
+    assert_data(&b, "first", 5);
+    assert_next(&b, TENON_EV_DATA);
+    assert_data(&b, "second", 6);
+    assert_none(&b);
+    n = peer_frame(TENON_SERVER, octets, 0x02, "part", 4);
+    n += peer_frame(TENON_SERVER, octets + n, 0x82, "new", 3);
+    give(&b, octets, n);
+    assert_none(&b);
+    assert_int_equal(tenon_ending(b.conn, &b.event), TENON_EVENT);
+    assert_int_equal(b.event.rule, TENON_RULE_UNFINISHED);
+    bench_stop(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes),  cmocka_unit_test(test_text),    cmocka_unit_test(test_text_cut),
+        cmocka_unit_test(test_headers), cmocka_unit_test(test_limit),  cmocka_unit_test(test_again),
+        cmocka_unit_test(test_lent),   cmocka_unit_test(test_order),   cmocka_unit_test(test_between),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
