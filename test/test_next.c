@@ -262,13 +262,85 @@ static void test_order(void **state)
     assert_next(&b, TENON_EV_WRITABLE);
     assert_next(&b, TENON_EV_DATA);
     assert_none(&b);
+    /* also when that was looked for in between */
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, fill, sizeof fill, 0), TENON_OK);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, fill, sizeof fill, 0), TENON_ERR_AGAIN);
+    assert_none(&b);
+    flush_out(&b);
+    give_frame(&b, 0x82, "2", 1);
+    assert_next(&b, TENON_EV_WRITABLE);
+    assert_next(&b, TENON_EV_DATA);
+    assert_none(&b);
     assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, data, sizeof data, 0, &b), TENON_OK);
     flush_out(&b);
     give_frame(&b, 0x82, "3", 1);
     assert_next(&b, TENON_EV_RELEASED);
     assert_ptr_equal(b.event.cookie, &b);
     assert_next(&b, TENON_EV_DATA);
+    assert_none(&b);
+    assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, data, sizeof data, 0, &b), TENON_OK);
+    assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, data, sizeof data, 0, &b), TENON_OK);
+    flush_out(&b);
+    give_frame(&b, 0x82, "4", 1);
+    assert_next(&b, TENON_EV_RELEASED);
+    assert_next(&b, TENON_EV_RELEASED);
+    assert_next(&b, TENON_EV_DATA);
     bench_stop(&b);
+}
+
+/* A message makes room for control frames, and lets rx be taken back. */
+static void test_leaves(void **state)
+{
+    bench b;
+    unsigned i, k;
+    (void)state;
+    bench_config(&b, TENON_SERVER);
+    b.config.max_control = 2;
+    bench_open_sized(&b, 1024, 1024);
+    for (i = 0; i < 3; i++) {
+        for (k = 0; k < 2; k++) {
+            give_frame(&b, 0x8a, "p", 1);
+            assert_next(&b, TENON_EV_PONG);
+            assert_none(&b);
+        }
+        give_frame(&b, 0x82, "x", 1);
+        assert_next(&b, TENON_EV_DATA);
+        assert_none(&b);
+    }
+    give_frame(&b, 0x02, "a", 1);
+    assert_none(&b);
+    give_frame(&b, 0x80, "b", 1);
+    assert_next(&b, TENON_EV_DATA);
+    assert_int_equal(tenon_lend_rx(b.conn, NULL, 0), TENON_ERR_BUSY);
+    b.lent = realloc(b.lent, 7);
+    assert_non_null(b.lent);
+    assert_int_equal(peer_frame(TENON_SERVER, b.lent, 0x82, "c", 1), 7);
+    assert_int_equal(tenon_recv(b.conn, b.lent, 7), TENON_OK);
+    assert_next(&b, TENON_EV_DATA);
+    assert_int_equal(tenon_lend_rx(b.conn, NULL, 0), TENON_OK);
+    bench_stop(&b);
+}
+
+/* A length of 16 bits with the mask bit of the other role. */
+/* covers: 6455-5.1-02 6455-5.1-03 */
+static void test_extended_mask(void **state)
+{
+    static frame f;
+    uint8_t payload[130];
+    size_t r;
+    (void)state;
+    memset(payload, 'm', sizeof payload);
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        bench b;
+        make(&f, roles[1 - r], 0x81, payload, sizeof payload);
+        f.size += peer_frame(roles[1 - r], f.octets + f.size, 0x81, payload, 9); /* octets enough */
+        bench_open(&b, roles[r]);
+        give(&b, f.octets, f.size);
+        assert_none(&b);
+        assert_int_equal(tenon_ending(b.conn, &b.event), TENON_EVENT);
+        assert_int_equal(b.event.rule, roles[r] == TENON_SERVER ? TENON_RULE_MASK_MISSING : TENON_RULE_MASK_PRESENT);
+        bench_stop(&b);
+    }
 }
 
 /* Two messages in one piece of input, and one behind a fragment. */
@@ -301,7 +373,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),  cmocka_unit_test(test_text),    cmocka_unit_test(test_text_cut),
         cmocka_unit_test(test_headers), cmocka_unit_test(test_limit),  cmocka_unit_test(test_again),
-        cmocka_unit_test(test_lent),   cmocka_unit_test(test_order),   cmocka_unit_test(test_between),
+        cmocka_unit_test(test_lent),   cmocka_unit_test(test_order),  cmocka_unit_test(test_between),
+        cmocka_unit_test(test_leaves), cmocka_unit_test(test_extended_mask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
