@@ -332,8 +332,8 @@ static void test_extended_mask(void **state)
     memset(payload, 'm', sizeof payload);
     for (r = 0; r < COUNT_OF(roles); r++) {
         bench b;
-        make(&f, roles[1 - r], 0x81, payload, sizeof payload);
-        f.size += peer_frame(roles[1 - r], f.octets + f.size, 0x81, payload, 9); /* octets enough */
+        make(&f, roles[1 - r], 0x82, payload, sizeof payload);
+        f.size += peer_frame(roles[1 - r], f.octets + f.size, 0x82, payload, 9); /* octets enough */
         bench_open(&b, roles[r]);
         give(&b, f.octets, f.size);
         assert_none(&b);
