@@ -252,9 +252,9 @@ static int wants_next(const tenon_conn *conn)
         return 1;
     if (is_over(conn) || ((conn->bits & BIT_EOF) != 0 && !has_input(conn) && conn->phase != TENON_PHASE_DRAIN))
         return 1;
-    if (tenon_deadline(conn) != TENON_NEVER && tenon_deadline(conn) <= conn->now)
+    if (has_input(conn) && conn->phase != TENON_PHASE_DECIDE && (conn->bits & BIT_WANTS_RX) == 0)
         return 1;
-    return has_input(conn) && conn->phase != TENON_PHASE_DECIDE && (conn->bits & BIT_WANTS_RX) == 0;
+    return tenon_timer_due(conn);
 }
 
 static int wants_tx(const tenon_conn *conn)

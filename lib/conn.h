@@ -299,6 +299,8 @@ TENON_INTERNAL int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint
 TENON_INTERNAL void tenon_send_cut(tenon_conn *conn);
 
 /* timer.c */
+/* Whether a deadline has passed. */
+TENON_INTERNAL int tenon_timer_due(const tenon_conn *conn);
 /* Acts on the earliest deadline that has passed: 1 if it did. */
 TENON_INTERNAL int tenon_timer_fire(tenon_conn *conn);
 /* Whether a Ping is due and there is no tx to put it into. */

@@ -39,8 +39,8 @@ int tenon_run(tenon_conn *conn, tenon_event_fn event, void *user)
 }
 
 /* Writes until the transport takes no more: TENON_OK; TENON_MORE, if it might take
- * more, but that is enough for one turn; or TENON_ERR_ACK. */
-static int flush(tenon_conn *conn, const tenon_io *io)
+ * more, but that is enough for one turn; or TENON_ERR_ACK. *moved: there may be events. */
+static int flush(tenon_conn *conn, const tenon_io *io, int *moved)
 {
     tenon_iov pieces[PIECES_MAX];
     size_t count, put;
@@ -51,10 +51,13 @@ static int flush(tenon_conn *conn, const tenon_io *io)
             return TENON_OK;
         put = 0;
         status = io->send(io->user, pieces, count, &put);
-        if (status < 0)
+        if (status < 0) {
+            *moved = 1;
             return tenon_abort(conn, TENON_REMOTE);
+        }
         if (status != TENON_OK || put == 0)
             return TENON_OK;
+        *moved = 1;
         status = tenon_sent(conn, put);
         if (status != TENON_OK)
             return status;
@@ -62,13 +65,11 @@ static int flush(tenon_conn *conn, const tenon_io *io)
     return tenon_queued(conn) > 0 ? TENON_MORE : TENON_OK;
 }
 
-/* Reads once, if that is wanted. 1 if the transport may hold more, else 0. */
+/* Reads once. 1 if the transport may hold more, else 0. */
 static int read_once(tenon_conn *conn, const tenon_io *io)
 {
     size_t got = 0;
     int status;
-    if ((tenon_wants(conn) & TENON_WANTS_READ) == 0)
-        return 0;
     status = io->recv(io->user, io->buf, io->buf_size, &got);
     if (status < 0 || got > io->buf_size) {
         tenon_abort(conn, TENON_REMOTE);
@@ -90,16 +91,16 @@ static int deliver(tenon_conn *conn, const tenon_io *io)
 {
     int round, status = TENON_OK;
     for (round = 0; round < ROUNDS_MAX; round++) {
-        int flushed;
+        int flushed, moved = 0;
         status = tenon_run(conn, io->event, io->user);
         if (status == TENON_DONE || status < 0)
             return status;
-        flushed = flush(conn, io);
+        flushed = flush(conn, io, &moved);
         if (flushed < 0)
             return flushed;
         if (status != TENON_OK)
             return status;
-        if ((tenon_wants(conn) & TENON_WANTS_NEXT) == 0)
+        if (!moved || (tenon_wants(conn) & TENON_WANTS_NEXT) == 0)
             return flushed;
     }
     return TENON_MORE;
@@ -122,19 +123,33 @@ static int check_io(tenon_conn *conn, const tenon_io *io)
     return status;
 }
 
-int tenon_pump(tenon_conn *conn, const tenon_io *io)
+/* What follows a flush: events that were waiting, a read, and what it brings. */
+static int turn(tenon_conn *conn, const tenon_io *io)
 {
-    int more, status = check_io(conn, io);
-    if (status != TENON_OK)
-        return status;
-    tenon_tick(conn, io->now(io->user));
-    status = flush(conn, io);
-    if (status >= 0)
+    uint32_t wants = tenon_wants(conn);
+    int more, status = TENON_OK;
+    if ((wants & (TENON_WANTS_NEXT | TENON_WANTS_READ)) != TENON_WANTS_READ) {
         status = deliver(conn, io);
-    if (status != TENON_OK && status != TENON_MORE)
+        if (status != TENON_OK && status != TENON_MORE)
+            return status;
+        wants = tenon_wants(conn);
+    }
+    if ((wants & TENON_WANTS_READ) == 0)
         return status;
     more = read_once(conn, io);
     status = deliver(conn, io);
+    return status == TENON_OK && more ? TENON_MORE : status;
+}
+
+int tenon_pump(tenon_conn *conn, const tenon_io *io)
+{
+    int moved, status = check_io(conn, io);
+    if (status != TENON_OK)
+        return status;
+    tenon_tick(conn, io->now(io->user));
+    status = flush(conn, io, &moved);
+    if (status >= 0)
+        status = turn(conn, io);
     if (status != TENON_OK && status != TENON_MORE)
         return status;
     if (tenon_wants(conn) & TENON_WANTS_SHUT_WR) {
@@ -142,5 +157,5 @@ int tenon_pump(tenon_conn *conn, const tenon_io *io)
             io->shut(io->user);
         tenon_shut(conn);
     }
-    return more ? TENON_MORE : status;
+    return status;
 }

@@ -36,7 +36,7 @@ static void consider_open(const tenon_conn *conn, timer *best)
     if (conn->bits & BIT_PONG_WAIT)
         consider(best, TIMER_PONG, conn->since, tenon_limit(config->pong_ms, 20000));
     consider(best, TIMER_IDLE, conn->life, off_by_default(config->idle_ms));
-    if ((conn->bits & BIT_PING_QUEUED) == 0 && !tenon_timer_ping_waits(conn))
+    if (config->ping_ms != 0 && (conn->bits & BIT_PING_QUEUED) == 0 && !tenon_timer_ping_waits(conn))
         consider(best, TIMER_PING, conn->due, off_by_default(config->ping_ms));
 }
 
@@ -75,6 +75,12 @@ static timer earliest(const tenon_conn *conn)
 uint64_t tenon_deadline(const tenon_conn *conn)
 {
     return conn == NULL ? TENON_NEVER : earliest(conn).at;
+}
+
+int tenon_timer_due(const tenon_conn *conn)
+{
+    timer first = earliest(conn);
+    return first.which != TIMER_NONE && first.at <= conn->now;
 }
 
 static void close_now(tenon_conn *conn, uint16_t rule)
