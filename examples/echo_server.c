@@ -187,8 +187,10 @@ static int pump(server *s, client *c)
     wire_io(&io, on_event, c, c->desk->in, sizeof c->desk->in);
     do {
         status = tenon_pump(c->conn, &io);
-        lent = status == TENON_DONE ? 0 : blocks_lend(&s->blocks, c->conn, &c->blocks);
-        if (c->is_deflated && (tenon_wants(c->conn) & TENON_WANTS_RX) != 0)
+        lent = 0;
+        if (status != TENON_DONE && c->is_deflated)
+            lent = blocks_lend(&s->blocks, c->conn, &c->blocks);
+        if (status != TENON_DONE && c->is_deflated && (tenon_wants(c->conn) & TENON_WANTS_RX) != 0)
             lent = tenon_lend_rx(c->conn, c->desk->rx, sizeof c->desk->rx) == TENON_OK;
         if (lent < 0)
             tenon_abort(c->conn, TENON_LOCAL);

@@ -152,7 +152,7 @@ int tenon_pump(tenon_conn *conn, const tenon_io *io)
         status = turn(conn, io);
     if (status != TENON_OK && status != TENON_MORE)
         return status;
-    if (tenon_wants(conn) & TENON_WANTS_SHUT_WR) {
+    if (tenon_state(conn) == TENON_CLOSING && (tenon_wants(conn) & TENON_WANTS_SHUT_WR) != 0) {
         if (io->shut != NULL)
             io->shut(io->user);
         tenon_shut(conn);

@@ -47,13 +47,13 @@ int wire_recv(void *user, void *buf, size_t n, size_t *got)
 
 /* One call of the kernel for all pieces. MSG_NOSIGNAL: a peer that is gone is an
  * error here, not the end of the program. */
-int wire_send(void *user, const tenon_iov *iov, size_t count, size_t *put)
+static ssize_t send_pieces(int fd, const tenon_iov *iov, size_t count)
 {
-    wire *w = user;
     struct iovec pieces[PIECES_MAX];
     struct msghdr message;
-    ssize_t sent;
     size_t i;
+    if (count == 1)
+        return send(fd, iov->base, iov->size, MSG_NOSIGNAL);
     memset(&message, 0, sizeof message);
     for (i = 0; i < count && i < PIECES_MAX; i++) {
         pieces[i].iov_base = (void *)iov[i].base; /* sendmsg only reads there */
@@ -61,8 +61,15 @@ int wire_send(void *user, const tenon_iov *iov, size_t count, size_t *put)
     }
     message.msg_iov = pieces;
     message.msg_iovlen = i;
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+int wire_send(void *user, const tenon_iov *iov, size_t count, size_t *put)
+{
+    wire *w = user;
+    ssize_t sent;
     do {
-        sent = sendmsg(w->fd, &message, MSG_NOSIGNAL);
+        sent = send_pieces(w->fd, iov, count);
     } while (sent < 0 && errno == EINTR);
     if (sent < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK ? TENON_WAIT : TENON_ERR_IO;
