@@ -108,6 +108,7 @@ static void each(uint32_t flags)
 
 void main(void)
 {
+    SPACE;
     if (any_int)
         each(0);
     each(TENON_CHUNKS);

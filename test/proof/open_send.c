@@ -45,6 +45,7 @@ static void bring(tenon_conn *conn, uint32_t head, uint32_t used)
     conn->queue.head = head;
     conn->queue.used = used;
     conn->queue.pending = used;
+    memset(tx, 0, TENON_TX_MIN - TENON_TX_RESERVE);
 }
 
 static void one(tenon_conn *conn, int which, size_t n)
@@ -97,8 +98,10 @@ static void each_pair(tenon_conn *conn)
 
 void main(void)
 {
-    tenon_conn *conn = open_one(0);
     uint32_t ring = TENON_TX_MIN - TENON_TX_RESERVE, k;
+    tenon_conn *conn;
+    SPACE;
+    conn = open_one(0);
     if (any_int)
         each_call(conn);
     if (any_int)

@@ -24,11 +24,11 @@ static int draw_sample(void *user, void *out, size_t n)
 static tenon_conn *begin(void)
 {
     tenon_conn *conn;
-    tenon_config_client(&config, sizeof config);
-    config.random = draw_sample;
-    if (tenon_init(&storage, sizeof storage, &config, &conn) != TENON_OK)
+    tenon_config_client(config, sizeof *config);
+    config->random = draw_sample;
+    if (tenon_init(storage, sizeof *storage, config, &conn) != TENON_OK)
         over(); /* the analysis knows nothing of alignment */
-    MUST(tenon_lend(conn, rx, sizeof rx, tx, sizeof tx) == TENON_OK);
+    MUST(tenon_lend(conn, rx, TENON_RX_MIN, tx, TENON_TX_MIN) == TENON_OK);
     memset(&request, 0, sizeof request);
     request.size = (uint32_t)sizeof request;
     request.authority = "a:80";
@@ -87,6 +87,7 @@ void main(void)
 {
     int which;
     size_t at;
+    SPACE;
     CASE(answered(good, sizeof good - 1, 10));
     CASE(answered(interim, sizeof interim - 1, 20));
     //@ loop unroll 10;

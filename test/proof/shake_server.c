@@ -19,12 +19,12 @@ static uint8_t wire[SIZE];
 static tenon_conn *begin(uint32_t flags)
 {
     tenon_conn *conn;
-    tenon_config_server(&config, sizeof config);
-    config.flags = flags;
+    tenon_config_server(config, sizeof *config);
+    config->flags = flags;
     memcpy(wire, request, SIZE);
-    if (tenon_init(&storage, sizeof storage, &config, &conn) != TENON_OK)
+    if (tenon_init(storage, sizeof *storage, config, &conn) != TENON_OK)
         over(); /* the analysis knows nothing of alignment */
-    MUST(tenon_lend(conn, rx, sizeof rx, tx, sizeof tx) == TENON_OK);
+    MUST(tenon_lend(conn, rx, TENON_RX_MIN, tx, TENON_TX_MIN) == TENON_OK);
     return conn;
 }
 
@@ -51,6 +51,18 @@ static void short_of(size_t n)
     feed(conn, n, n / 2);
     tenon_eof(conn);
     listen_to(conn);
+}
+
+/* A head that rx cannot hold. */
+static void too_long(void)
+{
+    static uint8_t octets[TENON_RX_MIN + 8];
+    tenon_conn *conn = begin(0);
+    memset(octets, 'a', sizeof octets);
+    memcpy(octets, "GET /", 5);
+    tenon_recv(conn, octets, sizeof octets);
+    listen_to(conn);
+    flush(conn);
 }
 
 static void accepted(tenon_conn *conn)
@@ -93,11 +105,13 @@ void main(void)
 {
     tenon_conn *conn;
     size_t at;
+    SPACE;
     //@ loop unroll 10;
     for (at = 0; at < 8; at++) {
         CASE(changed(at * (SIZE / 8), 0));
         CASE(changed(at * (SIZE / 8), 'x'));
     }
+    CASE(too_long());
     CASE(short_of(3));
     CASE(short_of(SIZE - 1));
     conn = asked();

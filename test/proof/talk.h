@@ -9,9 +9,20 @@
 /* ROLE comes from the command line. */
 #define MASKED (ROLE == TENON_SERVER)
 
-static uint8_t rx[TENON_RX_MIN], tx[TENON_TX_MIN];
-static tenon_storage storage;
-static tenon_config config;
+/* What a program lends. It lies in main, so that nothing of it is initialised. */
+static tenon_config *config;
+static tenon_storage *storage;
+static uint8_t *rx, *tx;
+
+#define SPACE                              \
+    tenon_config lent_config;              \
+    tenon_storage lent_storage;            \
+    uint8_t lent_rx[TENON_RX_MIN];         \
+    uint8_t lent_tx[TENON_TX_MIN];         \
+    config = &lent_config;                 \
+    storage = &lent_storage;               \
+    rx = lent_rx;                          \
+    tx = lent_tx
 
 /* What must hold: the index is out of bounds if it does not. */
 static char must_hold[1];
@@ -61,12 +72,12 @@ static tenon_conn *open_one(uint32_t flags)
 {
     tenon_conn *conn;
     tenon_event event;
-    tenon_config_open(&config, sizeof config, ROLE);
-    config.flags = flags;
-    config.random = draw;
-    if (tenon_init(&storage, sizeof storage, &config, &conn) != TENON_OK)
+    tenon_config_open(config, sizeof *config, ROLE);
+    config->flags = flags;
+    config->random = draw;
+    if (tenon_init(storage, sizeof *storage, config, &conn) != TENON_OK)
         over(); /* the analysis knows nothing of alignment */
-    MUST(tenon_lend(conn, rx, sizeof rx, tx, sizeof tx) == TENON_OK);
+    MUST(tenon_lend(conn, rx, TENON_RX_MIN, tx, TENON_TX_MIN) == TENON_OK);
     MUST(tenon_next(conn, &event) == TENON_EVENT && event.type == TENON_EV_OPEN);
     MUST(tenon_next(conn, &event) == TENON_OK);
     return conn;

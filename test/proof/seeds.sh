@@ -1,0 +1,51 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Whether the proof can fail: puts one bug at a time into a copy of lib/, and asks the
+# harness that should see it.
+#
+# usage: sh test/proof/seeds.sh
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+bad=0
+work=build/proof/seeds
+export MACHDEPS=gcc_x86_64 LIB=$work/lib LOGS=$work/logs STOP='-eva-stop-at-nth-alarm 1'
+
+# seed NAME HARNESS FILE FROM TO: replaces the only line that FROM matches.
+seed() {
+    rm -rf "$work"
+    mkdir -p "$work"
+    cp -R lib "$work/lib"
+    if [ "$(grep -cF -- "$4" "lib/$3")" -ne 1 ]; then
+        bad=$((bad + 1))
+        echo "FAIL $1: lib/$3 has not one line with $4"
+        return
+    fi
+    /usr/bin/python3 -c 'import sys
+path, old, new = sys.argv[1:]
+text = open(path).read()
+open(path, "w").write(text.replace(old, new, 1))' "$work/lib/$3" "$4" "$5"
+    told=$(sh test/proof/run.sh $2)
+    case $told in
+    *FAIL*alarms* | *FAIL*goals*) echo "OK $1: found by $2" ;;
+    *)
+        bad=$((bad + 1))
+        echo "FAIL $1: not found by $2: $told"
+        ;;
+    esac
+}
+
+seed 'a word read past the end' leaf_mask short.h 'memcpy(&last, from + n - 8, 8);' 'memcpy(&last, from + n - 7, 8);'
+seed 'a shift into the sign' leaf_utf8 utf8.c '(uint32_t)p[0] << 24' 'p[0] << 24'
+seed 'one octet too many, tokenizer' leaf_http1 http1.c 'i < n && h->state != STATE_DONE' 'i <= n && h->state != STATE_DONE'
+seed 'one octet too many, token' leaf_text field.c '*position < s.size && tenon_is_tchar' '*position <= s.size && tenon_is_tchar'
+seed 'the same, any size' wp field.c '*position < s.size && tenon_is_tchar' '*position <= s.size && tenon_is_tchar'
+seed 'fold looked for behind the head' leaf_head http1.c 'n - i > 2' 'n - i > 1'
+seed 'length octets not waited for' leaf_frame frame.c 'if (n < size)' 'if (n + 1 < size)'
+seed 'end of the ring' leaf_queue queue.c 'if (n <= run) {' 'if (n <= run + 1) {'
+seed 'no reserve behind the ring' open_frame conn.c 'size - TENON_TX_RESERVE;' 'size;'
+seed 'header copied that is not there' open_frame recv.c 'conn->in_left < TENON_FRAME_HEADER_MAX ? conn->in_left : TENON_FRAME_HEADER_MAX' 'TENON_FRAME_HEADER_MAX'
+seed 'connection not cleared' open_send conn.c 'memset(c, 0, sizeof *c);' ''
+seed 'head longer than rx' shake_server conn.c 'if (limits.head > conn->rx_size)' 'if (limits.head > 16384)'
+seed 'index past a table' leaf_key base64.c 'digits[group & 63]' 'digits[group & 127]'
+
+[ $bad -eq 0 ]
