@@ -7,7 +7,7 @@
 /* Octets unmasked before they are checked, where text is not all ASCII: few
  * enough to be still in the first cache, enough to make the calls cheap. A
  * multiple of 4, so that the phase is the same for every block. */
-#define BLOCK_SIZE 256
+#define BLOCK_SIZE 2048
 
 /* A word of the stream and the key are octets in memory order on both sides of
  * the XOR, so the order of octets within an integer does not matter. */
