@@ -2,16 +2,17 @@
 /*
  * Times all contenders at all workloads in memory; usually called by speed.py.
  *
- *   speed ROUNDS [GROUP]              times them: lines "group workload contender octets
- *                                     median least most", separated by tabs, the times
- *                                     in nanoseconds of CPU for each message
+ *   speed ROUND [GROUP]               times them: lines "group workload contender octets
+ *                                     time", separated by tabs, the time in nanoseconds
+ *                                     of CPU for each message
  *   speed 0 [GROUP]                   only looks whether all do it right
  *   speed count GROUP/NAME CONTENDER  once, for a tool that counts what happens inside
  *                                     speed_measured; prints how many messages it were
  *
- * Whoever does a job wrong is told of, not timed, and the exit status is 1. A round
- * takes each contender in turn, beginning with another one each time, until it has used
- * SAMPLE_SECONDS of CPU; so what disturbs the machine for a while disturbs all.
+ * Whoever does a job wrong is told of, not timed, and the exit status is 1. At each
+ * workload the contenders take turns of SAMPLE_SECONDS of CPU; each round begins with
+ * another one. What disturbs the machine for a while disturbs all of them, or, when it
+ * lasts longer, few of the rounds.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -23,7 +24,6 @@
 #include "speed_data.h"
 
 #define SAMPLE_SECONDS 0.01
-#define ROUNDS_MAX 99
 #define ONCE_MOST 20000 /* messages that are counted, so that opening is lost among them */
 #define FIELD_MAX 64 /* contenders at one workload */
 
@@ -108,12 +108,6 @@ static const contender *const lists[] = {
 #endif
 };
 
-/* One contender at one workload. */
-typedef struct entry {
-    const contender *contender;
-    double times[ROUNDS_MAX]; /* seconds of a pass */
-} entry;
-
 /* ------------------------------------------------------------------- timing */
 
 static double cpu_seconds(void)
@@ -129,11 +123,13 @@ __attribute__((noinline)) int speed_measured(const contender *c, job *j)
     return c->run(j);
 }
 
-/* Seconds of a pass. */
+/* Seconds of a pass; the first one only brings back what others took from the caches. */
 static double sample(const contender *c, const job *j)
 {
+    job first = *j;
     double total = 0;
     int passes = 0;
+    speed_measured(c, &first);
     do {
         job one = *j;
         double begin = cpu_seconds();
@@ -144,25 +140,15 @@ static double sample(const contender *c, const job *j)
     return total / passes;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static void time_all(entry *field, size_t count, const job *j, int rounds)
+/* Nanoseconds of each for one of the ops of a pass. */
+static void time_all(const contender *const *field, size_t count, const job *j, double ops, size_t round, double *ns)
 {
     size_t i;
-    int r;
-    for (r = 0; r < rounds; r++) {
-        for (i = 0; i < count; i++) {
-            entry *e = &field[(i + (size_t)r) % count];
-            speed_use_kernel(e->contender->kernel);
-            e->times[r] = sample(e->contender, j);
-        }
+    for (i = 0; i < count; i++) {
+        size_t k = (i + round) % count;
+        speed_use_kernel(field[k]->kernel);
+        ns[k] = sample(field[k], j) * 1e9 / ops;
     }
-    for (i = 0; i < count; i++)
-        qsort(field[i].times, (size_t)rounds, sizeof *field[i].times, compare);
 }
 
 /* ---------------------------------------------------------------- workloads */
@@ -175,7 +161,7 @@ static int takes_part(const workload *w, const contender *c)
 }
 
 /* Those that do it right; adds those that do not to *wrong. It also warms them up. */
-static size_t gather(const workload *w, const job *j, entry *field, int *wrong)
+static size_t gather(const workload *w, const job *j, const contender **field, int *wrong)
 {
     size_t i, count = 0;
     const contender *c;
@@ -186,7 +172,7 @@ static size_t gather(const workload *w, const job *j, entry *field, int *wrong)
                 continue;
             why = data_judge(w, c, j);
             if (why == NULL) {
-                field[count++].contender = c;
+                field[count++] = c;
                 continue;
             }
             fprintf(stderr, "speed: %s, %s: %s is wrong: %s\n", w->group, w->name, c->name, why);
@@ -196,33 +182,27 @@ static size_t gather(const workload *w, const job *j, entry *field, int *wrong)
     return count;
 }
 
-static void print(const workload *w, const entry *e, double ops, int rounds)
+static int run_all(size_t round, const char *group)
 {
-    double unit = 1e9 / ops;
-    printf("%s\t%s\t%s\t%lu\t%.4f\t%.4f\t%.4f\n", w->group, w->name, e->contender->name, (unsigned long)w->size,
-           e->times[rounds / 2] * unit, e->times[0] * unit, e->times[rounds - 1] * unit);
-    fflush(stdout);
-}
-
-static int run_all(int rounds, const char *group)
-{
-    static entry field[FIELD_MAX];
+    const contender *field[FIELD_MAX];
+    double ns[FIELD_MAX], ops;
     size_t i, k, count, total = 0;
     int wrong = 0;
     for (i = 0; i < WORKLOADS; i++) {
         const workload *w = &workloads[i];
-        double ops;
         job j;
         if (group != NULL && strcmp(group, w->group) != 0)
             continue;
         ops = data_make(w, &j, SIZE_MAX);
         count = gather(w, &j, field, &wrong);
         total += count;
-        time_all(field, count, &j, rounds);
-        for (k = 0; k < count && rounds > 0; k++)
-            print(w, &field[k], ops, rounds);
+        if (round == 0)
+            continue;
+        time_all(field, count, &j, ops, round, ns);
+        for (k = 0; k < count; k++)
+            printf("%s\t%s\t%s\t%lu\t%.4f\n", w->group, w->name, field[k]->name, (unsigned long)w->size, ns[k]);
     }
-    if (rounds == 0)
+    if (round == 0)
         printf("%lu right, %d wrong\n", (unsigned long)total, wrong);
     return wrong == 0 && total > 0 ? 0 : 1;
 }
@@ -266,12 +246,12 @@ static int run_once(const char *name, const char *who)
 
 int main(int argc, char **argv)
 {
-    int rounds = argc > 1 ? atoi(argv[1]) : -1;
+    int round = argc > 1 ? atoi(argv[1]) : -1;
     if (argc == 4 && strcmp(argv[1], "count") == 0)
         return run_once(argv[2], argv[3]);
-    if (argc < 2 || argc > 3 || rounds < 0 || rounds > ROUNDS_MAX) {
-        fprintf(stderr, "usage: speed ROUNDS [GROUP] | speed count GROUP/WORKLOAD CONTENDER\n");
+    if (argc < 2 || argc > 3 || round < 0) {
+        fprintf(stderr, "usage: speed ROUND [GROUP] | speed count GROUP/WORKLOAD CONTENDER\n");
         return 2;
     }
-    return run_all(rounds, argc > 2 ? argv[2] : NULL);
+    return run_all((size_t)round, argc > 2 ? argv[2] : NULL);
 }

@@ -4,7 +4,8 @@
 # usage: make -f speed.mk OUT=DIRECTORY [MARCH=-march=...] TARGET...     (absolute paths)
 #
 # The library is compiled anew, without any option that a program would not have, beside
-# -O3; so are the peers that are header files. A peer that is not installed is left out.
+# -O3; so are the peers that are header files, while wslay is a library of the system. A
+# peer that is not installed is left out.
 
 ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 LIB := $(ROOT)../../lib/

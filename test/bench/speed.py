@@ -29,9 +29,24 @@ FILES_KEPT = 64  # descriptors that a server needs beside those of its clients
 
 PEERS = ["Beast", "wslay", "websocketpp"]
 KEYS = ["memcpy", "tenon"] + PEERS
+KERNELS = "AVX2|SSSE3|NEON|plain C"
 
-# nanoseconds of CPU for a message of so many octets
-Figure = collections.namedtuple("Figure", "size median least most")
+
+class Figure:
+    """Nanoseconds of CPU for a message of so many octets, in each round."""
+
+    def __init__(self, size):
+        self.size = size
+        self.times = []
+
+    @property
+    def median(self):
+        return statistics.median(self.times)
+
+    def to(self, other):
+        """Median of the ratios: each round by itself, for what disturbs it disturbs both."""
+        return statistics.median(a / b for a, b in zip(self.times, other.times))
+
 
 
 def run(*words, seconds, **more):
@@ -61,7 +76,7 @@ def spell(ns):
 
 
 def ratio(a, b):
-    return "-" if a is None or b is None or b == 0 else "%.2f" % (a / b)
+    return "-" if a is None or b is None else "%.2f" % a.to(b)
 
 
 # ------------------------------------------------------------- work in memory
@@ -70,34 +85,40 @@ def ratio(a, b):
 def measure_memory():
     """Figures by group, workload and contender, in the order in which they came."""
     figures = collections.OrderedDict()
-    for line in run(OUT / "speed", ROUNDS, seconds=MEMORY_SECONDS).splitlines():
-        group, workload, contender, size, *times = line.split("\t")
-        figures.setdefault(group, {}).setdefault(workload, {})[contender] = Figure(int(size), *map(float, times))
+    for number in range(1, ROUNDS + 1):
+        for line in run(OUT / "speed", number, seconds=MEMORY_SECONDS).splitlines():
+            group, workload, contender, size, time = line.split("\t")
+            one = figures.setdefault(group, {}).setdefault(workload, {})
+            one.setdefault(contender, Figure(int(size))).times.append(float(time))
     return figures
 
 
 def fastest(one, peer):
-    """Nanoseconds of the fastest way that a peer has; of tenon the usual one."""
-    names = [name for name in one if name == peer or (peer != "tenon" and name.startswith(peer + ","))]
-    return min((one[name].median for name in names), default=None)
+    """The fastest way that a peer has; of tenon the usual one."""
+    ways = [one[name] for name in one if name == peer or (peer != "tenon" and name.startswith(peer + ","))]
+    return min(ways, key=lambda way: way.median, default=None)
+
+
+def cell(figure):
+    return "-" if figure is None else spell(figure.median)
 
 
 def compared(one):
-    """The cells of a workload, in the order of KEYS and the two ratios."""
-    times = {key: fastest(one, key) for key in KEYS}
-    ways = [name for name in one if name.startswith("tenon, ") and not re.search("AVX2|SSSE3|NEON|plain C", name)]
-    best = min(ways, key=lambda name: one[name].median, default=None)
-    other = "-" if best is None else "%s: %s" % (best.split(", ", 1)[1], spell(one[best].median))
-    rate = one["tenon"].size / times["tenon"]
-    return ([spell(times[key]) for key in ["tenon"] + ["memcpy"] + PEERS] +
-            [ratio(times["tenon"], times["memcpy"])] + [ratio(times[peer], times["tenon"]) for peer in PEERS] +
-            ["%.1f" % rate, other])
+    """The cells of a workload: times, ratios, and what tenon has beside its usual way."""
+    best = {key: fastest(one, key) for key in KEYS}
+    ways = [name for name in one if name.startswith("tenon, ") and not re.search(KERNELS, name)]
+    other = min(ways, key=lambda name: one[name].median, default=None)
+    return ([cell(best[key]) for key in ["tenon", "memcpy"] + PEERS] + [ratio(best["tenon"], best["memcpy"])] +
+            [ratio(best[peer], best["tenon"]) for peer in PEERS] +
+            ["%.1f" % (best["tenon"].size / best["tenon"].median)] +
+            ["-" if other is None else "%s: %s" % (other.split(", ", 1)[1], cell(one[other]))])
 
 
 def memory_tables(figures):
     yield "### In memory: CPU time for each message"
     yield ""
-    yield "Median of %d rounds. Beast and wslay: the faster of message by message and piece by piece." % ROUNDS
+    yield ("Median of %d rounds, of times and of ratios. Beast and wslay: the faster of message by message and "
+           "piece by piece." % ROUNDS)
     yield ""
     head = (["work", "tenon", "memcpy"] + PEERS + ["tenon/memcpy"] + ["%s/tenon" % peer for peer in PEERS] +
             ["tenon GB/s", "fastest other way of tenon"])
@@ -111,10 +132,10 @@ def memory_tables(figures):
 
 
 def kernel_tables(figures):
-    names = [name for name in figures["mask"]["1 KiB"] if re.search("AVX2|SSSE3|NEON|plain C", name)]
+    names = [name for name in figures["mask"]["1 KiB"] if re.search(KERNELS, name)]
     yield "### Each kernel of tenon: times what memcpy takes"
     yield ""
-    rows = [["%s: %s" % (group, name)] + [ratio(one[k].median, one["memcpy"].median) for k in names]
+    rows = [["%s: %s" % (group, name)] + [ratio(one[k], one["memcpy"]) for k in names]
             for group, works in figures.items() for name, one in works.items() if names and names[0] in one]
     yield from table(["work"] + [name.split(", ")[1] for name in names], rows)
 
@@ -139,7 +160,7 @@ def raw_table(figures):
     yield "### All figures of the work in memory, in nanoseconds"
     yield ""
     yield from table(["work", "contender", "median", "least", "most"],
-                     [["%s: %s" % (group, name), contender, "%.2f" % f.median, "%.2f" % f.least, "%.2f" % f.most]
+                     [["%s: %s" % (group, name), contender, "%.2f" % f.median, "%.2f" % min(f.times), "%.2f" % max(f.times)]
                       for group, works in figures.items() for name, one in works.items()
                       for contender, f in one.items()])
 
@@ -154,10 +175,10 @@ COUNTED = ["decode/20 octets", "decode/64 octets", "decode/125 octets", "decode/
 TUNABLES = "glibc.cpu.x86_rep_movsb_threshold=0x7ffffff0:glibc.cpu.x86_rep_stosb_threshold=0x7ffffff0"
 
 
-def count(workload, contender):
+def count(program, workload, contender):
     """Instructions for each message, or None if there is nothing to count."""
     words = ["valgrind", "--tool=callgrind", "--toggle-collect=speed_measured", "--callgrind-out-file=/dev/null",
-             OUT / "v3/speed", "count", workload, contender]
+             program, "count", workload, contender]
     done = subprocess.run([str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           timeout=COUNT_SECONDS, env=dict(os.environ, GLIBC_TUNABLES=TUNABLES), check=False)
     found = re.search(r"Collected : (\d+)", done.stderr.decode())
@@ -167,7 +188,7 @@ def count(workload, contender):
 def count_all():
     names = ["memcpy", "tenon", "tenon, tenon_run", "tenon, pieces", "tenon, by reference", "tenon, prepared", "Beast",
              "Beast, read_some", "wslay", "wslay, pieces", "websocketpp"]
-    return {workload: {name: count(workload, name) for name in names} for workload in COUNTED}
+    return {workload: {name: count(OUT / "v3/speed", workload, name) for name in names} for workload in COUNTED}
 
 
 def count_tables(counts):
@@ -176,7 +197,8 @@ def count_tables(counts):
     yield ""
     yield from table(["work"] + names + ["Beast/tenon"],
                      [[workload.replace("/", ": ")] + ["-" if one[n] is None else "%.0f" % one[n] for n in names] +
-                      [ratio(one["Beast"], one["tenon"])] for workload, one in counts.items()])
+                      ["-" if not one["Beast"] else "%.2f" % (one["Beast"] / one["tenon"])]
+                      for workload, one in counts.items()])
 
 
 # ----------------------------------------------------------------------- echo
@@ -188,12 +210,18 @@ ECHOES = [Echo("64 connections, 20 octets", 20, 64, 1, 150000), Echo("64 connect
           Echo("64 connections, 20 octets, bursts of 100", 20, 64, 100, 4000000)]
 
 
+def pin():
+    """Keeps a process on one processor, server and load on the same: so they take turns,
+    with all connections at once, and nobody measures how long a processor takes to wake."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
 class Server:
     """A server that was started; closed by end()."""
 
     def __init__(self, *words, **environment):
         self.process = subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE,
-                                        env=dict(os.environ, **environment))
+                                        env=dict(os.environ, **environment), preexec_fn=pin)
         ready, _, _ = select.select([self.process.stdout], [], [], START_SECONDS)
         line = self.process.stdout.readline().decode() if ready else ""
         found = re.search(r"listening on 127\.0\.0\.1:(\d+)", line)
@@ -205,7 +233,7 @@ class Server:
     def load(self, echo, *more):
         """Seconds of its CPU for each message."""
         words = run(OUT / "speed_load", self.port, self.process.pid, echo.connections, echo.size, echo.burst,
-                    echo.messages, *more, seconds=LOAD_SECONDS).split()
+                    echo.messages, *more, seconds=LOAD_SECONDS, preexec_fn=pin).split()
         done = dict(zip(words[::2], map(float, words[1::2])))
         return done["cpu"] / done["messages"]
 
@@ -226,13 +254,20 @@ def echo_once(echo, is_raw):
 
 
 def echo_all(echoes, rounds):
-    """Nanoseconds of CPU for each message, as medians: of the limit, of echo_server."""
-    times = {echo: ([], []) for echo in echoes}
+    """Nanoseconds of CPU for each message: pairs of the limit and echo_server, by load."""
+    times = {echo: [] for echo in echoes}
     for number in range(rounds):
         for echo in echoes:
-            for is_raw in (True, False) if number % 2 == 0 else (False, True):
-                times[echo][0 if is_raw else 1].append(echo_once(echo, is_raw) * 1e9)
-    return {echo: tuple(statistics.median(one) for one in both) for echo, both in times.items()}
+            order = (True, False) if number % 2 == 0 else (False, True)
+            pair = {is_raw: echo_once(echo, is_raw) * 1e9 for is_raw in order}
+            times[echo].append((pair[True], pair[False]))
+    return times
+
+
+def echo_cells(pairs):
+    """Both medians, and the median of the ratios of pairs, which were measured one after the other."""
+    limit, server = map(statistics.median, zip(*pairs))
+    return spell(server), spell(limit), "%.2f" % statistics.median(b / a for a, b in pairs)
 
 
 def calls_of(echo):
@@ -251,9 +286,10 @@ def calls_of(echo):
 def echo_tables(title, times):
     yield "### %s: CPU time of the server for each message" % title
     yield ""
-    yield from table(["load", "echo_server", "an echo that understands nothing", "echo_server/limit"],
-                     [[echo.name, spell(server), spell(limit), ratio(server, limit)]
-                      for echo, (limit, server) in times.items()])
+    yield from table(["load", "echo_server", "an echo that understands nothing", "echo_server/limit", "range"],
+                     [[echo.name, *echo_cells(pairs), "%.2f to %.2f" % (min(b / a for a, b in pairs),
+                                                                        max(b / a for a, b in pairs))]
+                      for echo, pairs in times.items()])
 
 
 def call_tables():
@@ -276,7 +312,7 @@ def crowds():
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     most = 20000 if most == resource.RLIM_INFINITY else min(20000, most) - FILES_KEPT
     sizes = [size for size in (1, 10, 100, 1000, 10000) if size < most] + [most]
-    return [Echo("%d connections, 20 octets" % size, 20, size, 1, max(100000, 5 * size)) for size in sizes]
+    return [Echo("{:,} connection{}, 20 octets".format(size, "s" if size > 1 else ""), 20, size, 1, max(100000, 5 * size)) for size in sizes]
 
 
 # ----------------------------------------------------------------- the README
@@ -305,21 +341,27 @@ def setting():
         processor(), compiler, ", ".join(versions()), datetime.date.today().isoformat(), ROUNDS)
 
 
-CHOSEN = [("decode", "20 octets"), ("decode", "125 octets of text"), ("decode", "16 KiB of ASCII"),
-          ("decode", "16 KiB of mixed text"), ("decode", "1 MiB"), ("encode", "server, 20 octets"),
-          ("encode", "server, 64 KiB"), ("encode", "client, 20 octets"), ("encode", "client, 64 KiB"),
-          ("mask", "64 KiB"), ("UTF-8", "ASCII"), ("UTF-8", "CJK"), ("unmask and check", "1 MiB of CJK"),
-          ("handshake", "of a browser")]
+# group, workload, and the way of tenon
+CHOSEN = [("decode", "20 octets", "tenon"), ("decode", "125 octets of text", "tenon"),
+          ("decode", "16 KiB of ASCII", "tenon"), ("decode", "16 KiB of mixed text", "tenon"),
+          ("decode", "1 MiB", "tenon"), ("decode", "1 MiB", "tenon, pieces"), ("encode", "server, 20 octets", "tenon"),
+          ("encode", "server, 64 KiB", "tenon"), ("encode", "server, 64 KiB", "tenon, by reference"),
+          ("encode", "client, 20 octets", "tenon"), ("encode", "client, 64 KiB", "tenon"), ("mask", "64 KiB", "tenon"),
+          ("UTF-8", "ASCII", "tenon"), ("UTF-8", "CJK", "tenon"), ("unmask and check", "1 MiB of CJK", "tenon"),
+          ("handshake", "of a browser", "tenon")]
 
 
 def readme_table(figures, echoes):
     rows = []
-    for group, name in CHOSEN:
-        one = {key: fastest(figures[group][name], key) for key in KEYS}
-        rows.append(["%s: %s" % (group, name)] + [spell(one[key]) for key in ["tenon", "memcpy"] + PEERS] +
-                    [ratio(one["tenon"], one["memcpy"]), ratio(one["Beast"], one["tenon"])])
-    for echo, (limit, server) in echoes.items():
-        rows.append(["echo: %s" % echo.name, spell(server), spell(limit), "-", "-", "-", ratio(server, limit), "-"])
+    for group, name, way in CHOSEN:
+        one = figures[group][name]
+        best = dict({key: fastest(one, key) for key in KEYS}, tenon=one[way])
+        rows.append(["%s: %s%s" % (group, name, way[len("tenon"):])] +
+                    [cell(best[key]) for key in ["tenon", "memcpy"] + PEERS] +
+                    [ratio(best["tenon"], best["memcpy"]), ratio(best["Beast"], best["tenon"])])
+    for echo, pairs in echoes.items():
+        server, limit, more = echo_cells(pairs)
+        rows.append(["echo: %s" % echo.name, server, limit, "-", "-", "-", more, "-"])
     head = ["work", "tenon", "limit"] + PEERS + ["tenon/limit", "Beast/tenon"]
     return "\n".join(list(table(head, rows)) + ["Measured on: " + setting() + "."]) + "\n"
 
@@ -338,6 +380,8 @@ def only_check():
         if writes > reads:
             raise SystemExit("%s: expected at most as many writes as reads, actual: %d and %d" %
                              (echo.name, writes, reads))
+    if "instructions" in PARTS and shutil.which("valgrind") and not count(OUT / "speed", COUNTED[0], "tenon"):
+        raise SystemExit("expected instructions of tenon, actual: none")
     print("OK the benchmark of speed: all contenders do it right, and echo_server writes once for a read")
 
 
