@@ -135,13 +135,15 @@ static long write_all(tenon_conn *conn, job *j)
 {
     tenon_iov pieces[4];
     size_t count, i, at = 0;
-    while (tenon_out(conn, pieces, 4, &count) == TENON_OK && count > 0) {
+    do {
         size_t before = at;
+        if (tenon_out(conn, pieces, 4, &count) != TENON_OK || count == 0)
+            return -1;
         for (i = 0; i < count; at += pieces[i++].size)
             memcpy(j->out + at, pieces[i].base, pieces[i].size);
         if (tenon_sent(conn, at - before) != TENON_OK)
             return -1;
-    }
+    } while (tenon_queued(conn) > 0);
     j->out_size = at;
     return (long)at;
 }
