@@ -76,7 +76,7 @@ wanted='gcc g++ make cmake binutils git pkg-config ca-certificates libcmocka-dev
     clang-19 libclang-rt-19-dev libfuzzer-19-dev gcc-arm-none-eabi libnewlib-arm-none-eabi
     python3 python3-websockets nodejs npm'
 [ -z "$real" ] || wanted="$wanted
-    chromium firefox-esr fonts-dejavu-core nginx haproxy apache2 caddy iproute2
+    chromium firefox-esr fonts-dejavu-core nginx haproxy apache2 caddy iproute2 valgrind
     libboost-dev libwebsocketpp-dev libwebsockets-dev libwslay-dev python3-autobahn
     golang-go golang-github-gorilla-websocket-dev golang-nhooyr-websocket-dev default-jdk-headless"
 
@@ -228,6 +228,7 @@ if [ -n "$real" ]; then
     area 'networks' 400 sh test/network/run.sh build/asan
     area 'browsers' 400 sh test/browsers/run.sh build
     area 'crowds' 400 sh test/crowd/run.sh build
+    step 'benchmark of speed, untimed' timeout 400 sh test/bench/speed.sh build 0
     step 'tables of the README' /usr/bin/python3 test/tables.py README.md build/peers/table.md build/browsers/browsers.md \
         build/asan/network/profiles.md
 fi
