@@ -731,7 +731,7 @@ static int output_step(tenon_conn *conn)
         tenon_send_waiting(conn);
     if (conn->phase == TENON_PHASE_OPENING)
         return STEP_IDLE; /* OPEN comes before what sends have brought about */
-    if (tenon_queue_release(&conn->queue, &cookie))
+    if (conn->queue.done > 0 && tenon_queue_release(&conn->queue, &cookie))
         return released(conn, cookie);
     if (conn->phase == TENON_PHASE_END && (conn->bits & BIT_REF) != 0) {
         conn->bits &= ~BIT_REF;

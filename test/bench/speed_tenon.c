@@ -50,10 +50,10 @@ typedef struct open_conn {
     tenon_conn *conn;
 } open_conn;
 
-/* A connection that is open already: 0, or -1. */
-static int begin(open_conn *o, int role, uint32_t flags)
+/* A connection that is open already: 0, or -1. tx: TX_SIZE octets. */
+static int begin_with(open_conn *o, int role, uint32_t flags, uint8_t *tx)
 {
-    static uint8_t *rx, tx[TX_SIZE];
+    static uint8_t *rx;
     size_t rx_size = MESSAGE_MAX + TENON_RX_RESERVE;
     tenon_event event;
     if (rx == NULL && (rx = malloc(rx_size)) == NULL)
@@ -64,9 +64,15 @@ static int begin(open_conn *o, int role, uint32_t flags)
     o->config.flags = flags;
     o->config.max_message = MESSAGE_MAX;
     if (tenon_init(&o->storage, sizeof o->storage, &o->config, &o->conn) != TENON_OK ||
-        tenon_lend(o->conn, rx, rx_size, tx, sizeof tx) != TENON_OK)
+        tenon_lend(o->conn, rx, rx_size, tx, TX_SIZE) != TENON_OK)
         return -1;
     return tenon_next(o->conn, &event) == TENON_EVENT && event.type == TENON_EV_OPEN ? 0 : -1;
+}
+
+static int begin(open_conn *o, int role, uint32_t flags)
+{
+    static uint8_t tx[TX_SIZE];
+    return begin_with(o, role, flags, tx);
 }
 
 /* ----------------------------------------------------------------- receiving */
@@ -140,7 +146,8 @@ static long write_all(tenon_conn *conn, job *j)
         if (tenon_out(conn, pieces, 4, &count) != TENON_OK || count == 0)
             return -1;
         for (i = 0; i < count; at += pieces[i++].size)
-            memcpy(j->out + at, pieces[i].base, pieces[i].size);
+            if (pieces[i].base != j->out + at) /* unless tx is where it is wanted */
+                memcpy(j->out + at, pieces[i].base, pieces[i].size);
         if (tenon_sent(conn, at - before) != TENON_OK)
             return -1;
     } while (tenon_queued(conn) > 0);
@@ -155,11 +162,13 @@ static int take_released(tenon_conn *conn)
     return tenon_next(conn, &event) == TENON_EVENT && event.type == TENON_EV_RELEASED ? 0 : -1;
 }
 
+/* tx is lent where the frames are wanted, as one would with memory that a transport
+ * takes them from; it begins anew with each frame that is written whole. */
 static int encode(job *j)
 {
     open_conn o;
     size_t i;
-    if (begin(&o, j->is_client ? TENON_CLIENT : TENON_SERVER, 0) != 0)
+    if (begin_with(&o, j->is_client ? TENON_CLIENT : TENON_SERVER, 0, j->out) != 0)
         return -1;
     for (i = 0; i < j->count; i++)
         if (tenon_send(o.conn, TENON_BINARY, j->in, j->in_size, 0) != TENON_OK || write_all(o.conn, j) < 0)
