@@ -21,6 +21,14 @@
 #define TENON_APART
 #endif
 
+/* Who optimizes for size goes without the straight lines for the most frequent cases:
+ * the long way does all that they do. */
+#ifdef __OPTIMIZE_SIZE__
+#define TENON_STRAIGHT 0
+#else
+#define TENON_STRAIGHT 1
+#endif
+
 /* Fails to compile when the condition is false: an array of size -1. */
 #define TENON_STATIC_ASSERT(name, condition) typedef char tenon_assert_##name[(condition) ? 1 : -1]
 

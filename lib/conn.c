@@ -824,7 +824,9 @@ int tenon_conn_next(tenon_conn *conn, tenon_event *event)
     do {
         found = step(conn);
     } while (found == STEP_AGAIN);
+#if TENON_STRAIGHT
     conn->lone_max = tenon_recv_lone_max(conn);
+#endif
     if (found == STEP_IDLE)
         return TENON_OK;
     fill(conn, event);

@@ -61,7 +61,11 @@ enum {
 #define BIT_WRITES_OVER 0x08000000u   /* nothing follows what is queued: SHUT_WR */
 #define BIT_CLOSE_GONE 0x20000000u    /* the transport took our Close */
 #define BIT_STALL 0x10000000u         /* the stall timer runs */
+#if TENON_STRAIGHT
 #define BIT_LONE 0x40000000u          /* the current event is that of next.c */
+#else
+#define BIT_LONE 0u
+#endif
 
 /* tenon_conn.deflate; the first two are TENON_DEFLATE_RESET_OUT and _IN */
 #define DEFLATE_ON 0x04u             /* agreed */

@@ -8,6 +8,8 @@
 #include "conn.h"
 #include "short.h"
 
+#if TENON_STRAIGHT
+
 /* With any of these there is something else to do, or the octets need another way. */
 #define BITS_SLOW                                                                                                 \
     (BIT_EOF | BIT_CONST | BIT_AGAIN | BIT_FAILED | BIT_WANTS_RX | BIT_CLOSE_PENDING | BIT_CLOSE_SENT |           \
@@ -134,6 +136,15 @@ int tenon_next_here(tenon_conn *conn, tenon_event *event)
 {
     return is_masked(conn) ? next_lone(conn, event, 0x80) : next_lone(conn, event, 0);
 }
+
+#else
+
+int tenon_next_here(tenon_conn *conn, tenon_event *event)
+{
+    return tenon_conn_next(conn, event);
+}
+
+#endif
 
 int tenon_next(tenon_conn *conn, tenon_event *event)
 {

@@ -424,6 +424,8 @@ static int check_whole(const tenon_conn *conn, int opcode, const void *data, siz
     return text_checked(conn, opcode, flags) && !is_utf8(data, n) ? TENON_ERR_UTF8 : TENON_OK;
 }
 
+#if TENON_STRAIGHT
+
 /* Bits with which a send has more to look at. */
 #define BITS_SLOW                                                                                                 \
     (BIT_FAILED | BIT_CLOSE_ASKED | BIT_CLOSE_PENDING | BIT_CLOSE_SENT | BIT_CLOSE_RECEIVED | BIT_REF |           \
@@ -441,6 +443,10 @@ static int is_simple(const tenon_conn *conn, int opcode, const void *data, size_
     return rsv_of(flags) == 0 && n <= tenon_limit(conn->config->max_frame_out, 65536) &&
            TENON_FRAME_HEADER_MAX + n <= tenon_queue_room(&conn->queue);
 }
+
+#else
+#define is_simple(conn, opcode, data, n, flags) 0
+#endif
 
 int tenon_send(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags)
 {
