@@ -1059,7 +1059,9 @@ static void attack_message(attack *a, bytes *made, bytes *packed)
 }
 
 /* Reads the stream in pieces of at most cut octets. */
-static void attack_run(const attack *a, side *s, const uint8_t *h, size_t cut)
+/* In pieces of up to cut octets, and all that is left behind the first split ones, if
+ * that is not 0. */
+static void attack_run(const attack *a, side *s, const uint8_t *h, size_t cut, size_t split)
 {
     size_t at = 0;
     plan_side(s, a->role, h, 0);
@@ -1081,6 +1083,7 @@ static void attack_run(const attack *a, side *s, const uint8_t *h, size_t cut)
     events(s);
     while (at < a->stream.size && !s->closed && !s->stuck) {
         size_t n = cut > a->stream.size ? cut : 1 + fuzz_draw(&s->seed) % cut;
+        n = split == 0 ? n : at == 0 ? split : a->stream.size;
         n = n < a->stream.size - at ? n : a->stream.size - at;
         fuzz_release(s->lent);
         s->lent = fuzz_memory(n);
@@ -1143,14 +1146,21 @@ static void hostile(const uint8_t *h, const uint8_t *data, size_t size)
     static attack a;
     static side sides[3];
     bytes made = {NULL, 0, 0}, packed = {NULL, 0, 0};
+    size_t split;
     int i;
     attack_begin(&a, h, data, size);
     ready(&a.stream);
     while (a.in.left > 0 && a.rule == TENON_RULE_NONE)
         attack_message(&a, &made, &packed);
     for (i = 0; i < 3; i++) {
-        attack_run(&a, &sides[i], h, i == 0 ? a.stream.size + 1 : cuts[i == 1 ? 0 : h[8] & 3]);
+        attack_run(&a, &sides[i], h, i == 0 ? a.stream.size + 1 : cuts[i == 1 ? 0 : h[8] & 3], 0);
         attack_check(&a, &sides[i], i > 0 ? &sides[0] : NULL);
+    }
+    for (split = 1; fuzz_every_split && split < a.stream.size; split += 1 + a.stream.size / 1000) {
+        side_free(&sides[2]);
+        fuzz_allow(FUZZ_STEPS);
+        attack_run(&a, &sides[2], h, 1, split);
+        attack_check(&a, &sides[2], &sides[0]);
     }
     for (i = 0; i < 3; i++)
         side_free(&sides[i]);

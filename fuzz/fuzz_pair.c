@@ -48,6 +48,7 @@ typedef struct side {
     size_t moved, sent;
     int shut; /* nothing comes behind them */
     int told; /* that it was shut, or closed */
+    const char *reason; /* that its Close gives, if it began to close */
     int kept; /* an event comes again */
     int pending; /* and it was looked at */
     int closed;
@@ -265,6 +266,10 @@ static void on_event(side *s, const tenon_event *e)
     case TENON_EV_PONG:
         on_pong(s, e);
         break;
+    case TENON_EV_CLOSE:
+        if (s->peer->reason != NULL)
+            REQUIRE(e->size == strlen(s->peer->reason) && (e->size == 0 || memcmp(e->data, s->peer->reason, e->size) == 0));
+        break;
     case TENON_EV_RELEASED:
         fuzz_release(e->cookie);
         break;
@@ -364,6 +369,9 @@ static int tell_end(side *s)
     return 1;
 }
 
+/* Octets that are received at once where no command says how many. */
+static size_t piece;
+
 /* Everything goes where it has to, until nothing moves. */
 static void settle(side *both)
 {
@@ -375,7 +383,7 @@ static void settle(side *both)
             fuzz_step();
             work(s);
             move_out(s, SIZE_MAX);
-            move_in(s, SIZE_MAX, 0);
+            move_in(s, piece, 0);
             (void)tell_end(s);
         }
         after = 0;
@@ -434,9 +442,12 @@ static void ask(side *client)
 static void close_side(side *s, unsigned kind)
 {
     static const int codes[4] = {1000, 1011, TENON_CLOSE_NONE, 4000};
-    int status = tenon_close(s->conn, codes[kind & 3], (kind & 4) != 0 ? "bye" : NULL,
-                             (kind & 4) != 0 && (kind & 3) != 2 ? 3 : 0);
+    const char *reason = (kind & 4) != 0 && (kind & 3) != 2 ? "bye" : "";
+    int open = tenon_state(s->conn) == TENON_OPEN;
+    int status = tenon_close(s->conn, codes[kind & 3], reason, strlen(reason));
     REQUIRE(status == TENON_OK || (status == TENON_ERR_STATE && tenon_state(s->conn) == TENON_CLOSED));
+    if (open)
+        s->reason = reason;
 }
 
 static void command(side *s, source *in, unsigned what)
@@ -520,13 +531,12 @@ static void side_end(side *s)
     bytes_free(&s->wire);
 }
 
-int fuzz_target(const uint8_t *data, size_t size)
+static void run_once(const uint8_t *data, size_t size)
 {
     static side both[2]; /* the client, the server */
     source in = {data, size};
     unsigned how = source_octet(&in), i;
-    if (size < 5)
-        return -1;
+    fuzz_allow(FUZZ_STEPS);
     for (i = 0; i < 2; i++)
         side_begin(&both[i], &in, i == 0 ? TENON_CLIENT : TENON_SERVER, how & 1, &both[!i]);
     if (how & 1)
@@ -547,5 +557,15 @@ int fuzz_target(const uint8_t *data, size_t size)
         check_end(&both[i]);
     for (i = 0; i < 2; i++)
         side_end(&both[i]);
+}
+
+int fuzz_target(const uint8_t *data, size_t size)
+{
+    if (size < 5)
+        return -1;
+    piece = SIZE_MAX;
+    run_once(data, size);
+    for (piece = 1; fuzz_every_split && piece < 40; piece++)
+        run_once(data, size);
     return 0;
 }

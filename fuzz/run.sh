@@ -192,11 +192,21 @@ afl() {
 
 # ------------------------------------------------------------------- replay
 
-# takes FLAGS: whether the compiler can make a program with them that runs.
+# takes FLAGS: whether the compiler makes a program with them that runs.
 takes() {
-    printf '%s\n' 'void __wrap___sanitizer_cov_trace_pc(void);' 'void __wrap___sanitizer_cov_trace_pc(void) {}' \
-        'int main(void) { return 0; }' >build/fuzz/probe.c
+    echo 'int main(void) { return 0; }' >build/fuzz/probe.c
     "$compiler" "$@" build/fuzz/probe.c -o build/fuzz/probe >/dev/null 2>&1 && build/fuzz/probe >/dev/null 2>&1
+}
+
+# counts_edges: whether it can count the steps of the library.
+counts_edges() {
+    echo 'int probed(void) { return 0; }' >build/fuzz/probed.c
+    printf '%s\n' 'int probed(void);' 'static int edges;' 'void __wrap___sanitizer_cov_trace_pc(void);' \
+        'void __wrap___sanitizer_cov_trace_pc(void) { edges++; }' \
+        'int main(void) { return probed() + (edges == 0); }' >build/fuzz/probe.c
+    "$compiler" "$1" -c build/fuzz/probed.c -o build/fuzz/probed.o >/dev/null 2>&1 &&
+        "$compiler" "$2" build/fuzz/probe.c build/fuzz/probed.o -o build/fuzz/probe >/dev/null 2>&1 &&
+        build/fuzz/probe >/dev/null 2>&1
 }
 
 replay() {
@@ -211,7 +221,8 @@ replay() {
     wrap='-Wl,--wrap=__sanitizer_cov_trace_pc'
     # shellcheck disable=SC2086
     takes $sanitize || { [ "${1:-}" != memory ] && sanitize=; }
-    takes $edges $wrap && defines='-DFUZZ_REPLAY -DFUZZ_EDGES' || { edges= wrap= defines=-DFUZZ_REPLAY; }
+    defines='-DFUZZ_REPLAY -DFUZZ_EDGES'
+    counts_edges "$edges" "$wrap" || { edges= wrap= defines=-DFUZZ_REPLAY; }
     build "replay${1:+_$1}" "$compiler" "$sanitize $edges" "$sanitize $defines" "$sanitize $wrap"
     inputs=0
     programs=0

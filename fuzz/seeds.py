@@ -244,6 +244,9 @@ def head_seeds():
         yield "put_%02d" % i, bytes([1, 0]) + b"@" + line + b"\r\n"
         yield "answer_%02d" % i, bytes([(i & 7) << 1, 0]) + b"@" + line + b"\r\n"
     yield "answer_chosen", b"\0\0@Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: x-a\r\n"
+    for accept in (b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", b"S3PPLMBITXAQ9KYGZZHZRBK+XOO=", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo"):
+        yield "answer_" + accept[1:4].decode() + str(len(accept)), (
+            b"\0\0HTTP/1.1 101 Go\r\nUpgrade: WebSocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
     yield "answer_folded", b"\0\0@X: a\r\n b\r\n\tc\r\n"
     yield "answer_status", b"\0\0HTTP/1.1 403\r\nContent-Length: 3\r\n\r\n"
     yield "answer_reason", b"\0\0HTTP/1.0 599 Go \xc3\xa4way\r\n\r\nrest"
