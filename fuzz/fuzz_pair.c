@@ -9,8 +9,8 @@
  * until the end must be what was sent.
  */
 #include "common.h"
+#include "oracle.h"
 #include "order.h"
-#include "reference.h"
 
 #define BIG 3000 /* octets of the longest message */
 
@@ -502,6 +502,27 @@ static void print_side(const side *s)
             (unsigned long)(s->wire.size - s->moved), (unsigned)s->peer->messages.got);
 }
 
+/* What one side has sent, as a third party reads it. */
+static void check_wire(const side *s, int broken)
+{
+    size_t from = 0, i, whole = 0;
+    oracle o;
+    while (s->order.http && from < s->wire.size && (from < 4 || memcmp(s->wire.data + from - 4, "\r\n\r\n", 4) != 0))
+        from++;
+    memset(&o, 0, sizeof o);
+    o.masked = s->config.role == TENON_CLIENT;
+    o.max_message = UINT64_MAX / 2;
+    o.max_fragments = o.max_control = UINT64_MAX;
+    if (s->wire.size > from)
+        oracle_read(&o, s->wire.data + from, s->wire.size - from, from);
+    for (i = 0; i < o.count; i++)
+        whole += (o.frames[i].first & 0x88) == 0x80 && o.frames[i].complete;
+    REQUIRE(!oracle_failed(&o));
+    REQUIRE(broken || !o.inside);
+    REQUIRE(broken || whole == s->messages.count || s->cut_short);
+    oracle_free(&o);
+}
+
 static void check_end(const side *s)
 {
     const side *peer = s->peer;
@@ -513,6 +534,8 @@ static void check_end(const side *s)
     }
     REQUIRE(s->closed && tenon_wants(s->conn) == TENON_WANTS_CLOSE);
     REQUIRE(!broken || !opened || s->wild || peer->wild);
+    if (opened)
+        check_wire(s, broken);
     if (broken || !opened)
         return;
     REQUIRE((s->ending.flags & TENON_CLEAN) != 0);

@@ -54,10 +54,19 @@ of() {
     echo "$targets" | awk -v name="$1" -v column="$2" '$1 == name { print $column }'
 }
 
-# options NAME: what the compiler is told for this target alone.
+# options NAME_OF_BUILD NAME: what the compiler is told for this target alone.
 options() {
-    case $1 in
-    server | client) echo "-DTENON_FUZZ_ROLE=TENON_$(echo "$1" | tr a-z A-Z)" ;;
+    case $1.$2 in
+    replay*) ;; # one program takes both roles
+    *.server | *.client) echo "-DTENON_FUZZ_ROLE=TENON_$(echo "$2" | tr a-z A-Z)" ;;
+    esac
+}
+
+# left_out NAME_OF_BUILD NAME: zlib is not built to be watched for uninitialised memory.
+left_out() {
+    case $1.$2 in
+    replay*.client | replay_memory.deflate) return 0 ;;
+    *) return 1 ;;
     esac
 }
 
@@ -73,13 +82,11 @@ build() {
     for source in fuzz/common.c fuzz/order.c fuzz/reference_*.c; do
         "$2" $warnings $4 -c "$source" -o "$out/objects/$(basename "$source" .c).o"
     done
+    zlib=-lz
+    [ "$1" != replay_memory ] || zlib=
     for name in $(names); do
-        zlib=-lz
-        case $1.$name in
-        replay_memory.deflate) continue ;; # zlib is not built for it
-        replay_memory.*) zlib= ;;
-        esac
-        "$2" $warnings $4 $(options "$name") -c "fuzz/fuzz_$(of "$name" 4).c" -o "$out/$name.o"
+        left_out "$1" "$name" && continue
+        "$2" $warnings $4 $(options "$1" "$name") -c "fuzz/fuzz_$(of "$name" 4).c" -o "$out/$name.o"
         "$2" $5 "$out/$name.o" "$out"/objects/*.o $zlib -o "$out/$name"
     done
 }

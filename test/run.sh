@@ -226,6 +226,7 @@ step 'fuzz: the corpus again' timeout 120 sh fuzz/run.sh --replay
 [ -z "$real" ] || step 'fuzz: the corpus again, for uninitialised memory' timeout 120 sh fuzz/run.sh --replay memory
 step "fuzz: $fuzz_seconds s" timeout $((fuzz_seconds * 2 + 180)) sh fuzz/run.sh $fuzz_seconds
 [ -z "$full" ] || step "fuzz: AFL++, $fuzz_seconds s" timeout $((fuzz_seconds * 2 + 300)) sh fuzz/run.sh --afl $fuzz_seconds
+[ -z "$full" ] || step 'fuzz: each target can fail' timeout 1200 /usr/bin/python3 fuzz/proof.py
 step 'programs of the README' timeout 120 sh test/readme.sh
 
 if [ -n "$real" ]; then
