@@ -9,17 +9,19 @@
 #
 #   --interop  also the real world: browsers, proxies, peers, bad networks, crowds;
 #              installs what they need, and writes the tables of the README
-#   --full     all that, and fuzzes for longer
+#   --full     all that, and fuzzes for longer, with AFL++ too
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
 fuzz_seconds=30
 real=
+full=
 case "${1:-}" in
 '') ;;
 --interop) real=1 ;;
 --full)
     real=1
+    full=1
     fuzz_seconds=600
     ;;
 *)
@@ -61,6 +63,7 @@ has() {
     python3-autobahn) /usr/bin/python3 -c 'import autobahn.asyncio' ;;
     iproute2) command -v ip && command -v tc ;;
     fonts-dejavu-core) test -d /usr/share/fonts/truetype/dejavu ;;
+    afl++) command -v afl-fuzz && command -v afl-clang-fast ;;
     ca-certificates) test -s /etc/ssl/certs/ca-certificates.crt ;;
     *) command -v "$1" ;;
     esac >/dev/null 2>&1
@@ -79,6 +82,7 @@ wanted='gcc g++ make cmake binutils git pkg-config ca-certificates libcmocka-dev
     chromium firefox-esr fonts-dejavu-core nginx haproxy apache2 caddy iproute2 valgrind
     libboost-dev libwebsocketpp-dev libwebsockets-dev libwslay-dev python3-autobahn
     golang-go golang-github-gorilla-websocket-dev golang-nhooyr-websocket-dev default-jdk-headless"
+[ -z "$full" ] || wanted="$wanted afl++"
 
 lacking() {
     for package in $wanted; do
@@ -218,7 +222,11 @@ step 'check: pay for what you call' sh test/checks/pay.sh build/checks/pay
 
 step 'program: binding.py' /usr/bin/python3 test/programs/binding.py build/shared/libtenon.so
 step 'interoperability' timeout 300 sh test/interop/run.sh build/asan
+step 'fuzz: the corpus again' timeout 120 sh fuzz/run.sh --replay
+[ -z "$real" ] || step 'fuzz: the corpus again, for uninitialised memory' timeout 120 sh fuzz/run.sh --replay memory
 step "fuzz: $fuzz_seconds s" timeout $((fuzz_seconds * 2 + 180)) sh fuzz/run.sh $fuzz_seconds
+[ -z "$full" ] || step "fuzz: AFL++, $fuzz_seconds s" timeout $((fuzz_seconds * 2 + 300)) sh fuzz/run.sh --afl $fuzz_seconds
+[ -z "$full" ] || step 'fuzz: each target can fail' timeout 1200 /usr/bin/python3 fuzz/proof.py
 step 'programs of the README' timeout 120 sh test/readme.sh
 
 if [ -n "$real" ]; then
