@@ -223,7 +223,7 @@ step "fuzz: $fuzz_seconds s" timeout $((fuzz_seconds * 2 + 180)) sh fuzz/run.sh 
 step 'programs of the README' timeout 120 sh test/readme.sh
 
 if [ -n "$real" ]; then
-    area 'bindings' 600 sh test/bindings/run.sh build/shared
+    area 'bindings' 1200 sh test/bindings/run.sh build/shared
     area 'relay' 200 sh test/relay/run.sh build
     area 'peers' 400 sh test/peers/run.sh build
     area 'proxies' 400 sh test/proxies/run.sh build

@@ -109,10 +109,10 @@ attempt 'luajit, bad input' 60 luajit $tests/bad_luajit.lua
 [ -z "$rust" ] || attempt 'rust, bad input' 60 "$out/bad"
 [ -z "$rust" ] || check_borrows || failed=1
 
-attempt 'python transcripts' 200 $python $tests/transcripts.py
+attempt 'python transcripts' 400 $python $tests/transcripts.py
 if [ -n "$rust" ]; then
     prepare 'the transcripts for rust' 60 $python $tests/transcript_dump.py test/transcripts/*.txt &&
-        cp "$out/said.txt" "$out/cases.tsv" && attempt 'rust transcripts' 200 "$out/transcripts" "$out/cases.tsv"
+        cp "$out/said.txt" "$out/cases.tsv" && attempt 'rust transcripts' 400 "$out/transcripts" "$out/cases.tsv"
 fi
 
 if [ -n "$node" ]; then

@@ -20,9 +20,9 @@ from transcript_run import Failure, Run, Stream, Variant  # noqa: E402
 from transcript_text import read_cases  # noqa: E402
 
 MODES = [("pull", False), ("pull", True), ("run", False), ("run", True), ("pump", False)]
-SEEDS = 3
+SEEDS = 2
 # Octet by octet costs Python much; of long inputs it is done in one mode.
-LONG = 2000
+LONG = 600
 
 
 def variants(role, size):

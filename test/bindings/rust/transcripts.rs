@@ -13,7 +13,7 @@ mod log;
 use case::{Case, Stream};
 use drive::{Cuts, Mode, Variant};
 
-const SEEDS: u64 = 10;
+const SEEDS: u64 = 5;
 const MODES: [(Mode, bool); 5] =
     [(Mode::Pull, false), (Mode::Pull, true), (Mode::Run, false), (Mode::Run, true), (Mode::Pump, false)];
 
