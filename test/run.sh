@@ -7,8 +7,8 @@
 # Installs what is missing with apt-get, builds into build/, runs all steps even
 # when one fails, and ends with a line of counts.
 #
-#   --interop  also the real world: browsers, proxies, peers, bad networks, crowds;
-#              installs what they need, and writes the tables of the README
+#   --interop  also the real world: browsers, proxies, peers, bad networks, crowds, other
+#              languages; installs what they need, and writes the tables of the README
 #   --full     all that, and fuzzes for longer, with AFL++ too
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -81,7 +81,8 @@ wanted='gcc g++ make cmake binutils git pkg-config ca-certificates libcmocka-dev
 [ -z "$real" ] || wanted="$wanted
     chromium firefox-esr fonts-dejavu-core nginx haproxy apache2 caddy iproute2 valgrind
     libboost-dev libwebsocketpp-dev libwebsockets-dev libwslay-dev python3-autobahn
-    golang-go golang-github-gorilla-websocket-dev golang-nhooyr-websocket-dev default-jdk-headless"
+    golang-go golang-github-gorilla-websocket-dev golang-nhooyr-websocket-dev default-jdk-headless
+    luajit rustc"
 [ -z "$full" ] || wanted="$wanted afl++"
 
 lacking() {
@@ -230,6 +231,7 @@ step "fuzz: $fuzz_seconds s" timeout $((fuzz_seconds * 2 + 180)) sh fuzz/run.sh 
 step 'programs of the README' timeout 120 sh test/readme.sh
 
 if [ -n "$real" ]; then
+    area 'bindings' 1200 sh test/bindings/run.sh build/shared
     area 'relay' 200 sh test/relay/run.sh build
     area 'peers' 400 sh test/peers/run.sh build
     area 'proxies' 400 sh test/proxies/run.sh build
