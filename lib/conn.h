@@ -101,6 +101,7 @@ struct tenon_conn {
             tenon_str subprotocol;
             const tenon_request *request;
             uint32_t interim; /* 1xx answers seen */
+            uint32_t key;     /* where in rx the key of the request is */
         } opening;
         struct {
             tenon_message message;

@@ -14,14 +14,17 @@ int tenon_is_text(uint8_t c)
     return (c >= 0x20 && c != 0x7f) || c == '\t';
 }
 
+size_t tenon_token_size(const char *data, size_t n)
+{
+    size_t i = 0;
+    while (i < n && tenon_is_tchar((uint8_t)data[i]))
+        i++;
+    return i;
+}
+
 int tenon_is_token(tenon_str s)
 {
-    size_t i;
-    for (i = 0; i < s.size; i++) {
-        if (!tenon_is_tchar((uint8_t)s.data[i]))
-            return 0;
-    }
-    return s.size > 0;
+    return s.size > 0 && tenon_token_size(s.data, s.size) == s.size;
 }
 
 int tenon_is_value(tenon_str s)
@@ -51,7 +54,8 @@ int tenon_alike(tenon_str a, tenon_str b)
     if (a.size != b.size)
         return 0;
     for (i = 0; i < a.size; i++) {
-        if (lower(a.data[i]) != lower(b.data[i]))
+        char x = a.data[i], y = b.data[i];
+        if (x != y && lower(x) != lower(y)) /* most are written alike */
             return 0;
     }
     return 1;
@@ -167,11 +171,11 @@ int tenon_header_next(const tenon_fields *fields, size_t *position, tenon_header
 /* The value of the next field of that name. */
 static int named_next(const tenon_fields *fields, const char *name, size_t *position, tenon_str *value)
 {
-    tenon_str got;
+    tenon_str want = tenon_string(name, 0), got;
     int status;
     do {
         status = field_next(fields, position, &got, value);
-    } while (status == TENON_OK && !tenon_is(got, name));
+    } while (status == TENON_OK && !tenon_alike(got, want));
     return status;
 }
 
@@ -216,6 +220,52 @@ int tenon_no_content(const tenon_fields *fields, const char **at)
             return 0;
     }
     return 1;
+}
+
+/* ------------------------------------------------------------------- parts */
+
+/* The part that a name may belong to, or TENON_PARTS. */
+static unsigned part_of(tenon_str name)
+{
+    /* One more than the part, by the length of the name; and first letters. */
+    static const uint8_t by_size[25] = {0, 0, 0, 0, 1, 0, 2, 3, 0, 0, 4, 0, 0, 0, 5, 0, 0, 6, 0, 0, 0, 7, 8, 0, 8};
+    static const char letters[TENON_PARTS][2] = {"h", {'o', 'e'}, "u", "c", "c", {'s', 't'}, "s", "s"};
+    unsigned part = name.size < sizeof by_size ? by_size[name.size] : 0u;
+    if (part-- > 0) {
+        char letter = (char)(name.data[0] | 0x20);
+        if (letter == letters[part][0] || letter == letters[part][1])
+            return part;
+    }
+    return TENON_PARTS;
+}
+
+void tenon_fields_parts(const tenon_fields *fields, tenon_parts *parts)
+{
+    tenon_str name, value;
+    size_t from, position = 0;
+    memset(parts, 0, sizeof *parts);
+    while (from = position, field_next(fields, &position, &name, &value) == TENON_OK) {
+        unsigned part = part_of(name);
+        if (part == TENON_PARTS)
+            continue;
+        if (parts->end[part] == 0)
+            parts->first[part] = from;
+        parts->end[part] = position;
+    }
+}
+
+tenon_fields tenon_fields_part(const tenon_fields *fields, const tenon_parts *parts, int part)
+{
+    tenon_fields found = {NULL, 0, NULL, 0};
+    size_t first = parts->first[part], size = parts->end[part] - first;
+    if (fields->head != NULL) {
+        found.head = fields->head + first;
+        found.head_size = size;
+    } else if (size > 0) {
+        found.array = fields->array + first;
+        found.count = size;
+    }
+    return found;
 }
 
 /* ------------------------------------------------------------------- lists */
@@ -270,11 +320,9 @@ static char peek(tenon_str s, size_t *position)
 static tenon_str token(tenon_str s, size_t *position)
 {
     tenon_str found;
-    size_t from = *position;
-    while (*position < s.size && tenon_is_tchar((uint8_t)s.data[*position]))
-        (*position)++;
-    found.data = s.data + from;
-    found.size = *position - from;
+    found.data = s.data + *position;
+    found.size = tenon_token_size(found.data, s.size - *position);
+    *position += found.size;
     return found;
 }
 

@@ -67,6 +67,11 @@ static result serve(const char *text, size_t n)
     return r;
 }
 
+static int accept_of(const result *r, const tenon_answer *how, tenon_text *text, tenon_str *subprotocol)
+{
+    return tenon_server_accept(&r->head.fields, r->verdict.key.data, how, "", text, subprotocol);
+}
+
 /* The answer that would go out. */
 static size_t answer(const result *r, const tenon_answer *how, char *out, size_t room)
 {
@@ -75,7 +80,7 @@ static size_t answer(const result *r, const tenon_answer *how, char *out, size_t
     text.out = out;
     text.room = room - 1;
     if (r->verdict.status == 101)
-        assert_int_equal(tenon_server_accept(&r->head.fields, how, "", &text, &subprotocol), TENON_OK);
+        assert_int_equal(accept_of(r, how, &text, &subprotocol), TENON_OK);
     else
         tenon_server_refuse(r->verdict.status, &text);
     assert_true(text.used <= text.room);
@@ -575,23 +580,23 @@ static void test_accept_errors(void **state)
     memset(&how, 0, sizeof how);
     how.size = sizeof how;
     how.subprotocol = "soap";
-    assert_int_equal(tenon_server_accept(&r.head.fields, &how, "", &text, &chosen), TENON_ERR_SUBPROTOCOL);
+    assert_int_equal(accept_of(&r, &how, &text, &chosen), TENON_ERR_SUBPROTOCOL);
     how.subprotocol = "chat\r\nX: y";
-    assert_int_equal(tenon_server_accept(&r.head.fields, &how, "", &text, &chosen), TENON_ERR_SUBPROTOCOL);
+    assert_int_equal(accept_of(&r, &how, &text, &chosen), TENON_ERR_SUBPROTOCOL);
     how.subprotocol = "chat";
     how.extensions = "bar";
-    assert_int_equal(tenon_server_accept(&r.head.fields, &how, "", &text, &chosen), TENON_ERR_EXTENSION);
+    assert_int_equal(accept_of(&r, &how, &text, &chosen), TENON_ERR_EXTENSION);
     how.extensions = "foo\r\nX: y";
-    assert_int_equal(tenon_server_accept(&r.head.fields, &how, "", &text, &chosen), TENON_ERR_EXTENSION);
+    assert_int_equal(accept_of(&r, &how, &text, &chosen), TENON_ERR_EXTENSION);
     how.extensions = "foo";
     how.header_count = 1;
     for (i = 0; i < COUNT_OF(bad); i++) {
         how.headers = &bad[i];
-        assert_int_equal(tenon_server_accept(&r.head.fields, &how, "", &text, &chosen), TENON_ERR_HEADER);
+        assert_int_equal(accept_of(&r, &how, &text, &chosen), TENON_ERR_HEADER);
     }
     assert_int_equal(text.used, 0);
     how.header_count = 0;
-    assert_int_equal(tenon_server_accept(&r.head.fields, &how, "", &text, &chosen), TENON_OK);
+    assert_int_equal(accept_of(&r, &how, &text, &chosen), TENON_OK);
     expect_str(chosen, "chat");
     assert_true(chosen.data > request && chosen.data < request + sizeof request);
 }
@@ -610,8 +615,7 @@ static void test_room(void **state)
         assert_non_null(out);
         text.out = out;
         text.room = room;
-        assert_int_equal(tenon_server_accept(&r.head.fields, NULL, "", &text, &chosen),
-                         room >= n ? TENON_OK : TENON_ERR_TOO_BIG);
+        assert_int_equal(accept_of(&r, NULL, &text, &chosen), room >= n ? TENON_OK : TENON_ERR_TOO_BIG);
         assert_int_equal(text.used, n);
         free(out);
     }
