@@ -19,7 +19,8 @@ static void load(uint32_t w[BLOCK_WORDS], const uint8_t *data, size_t n)
     uint8_t *octets = (uint8_t *)w;
     size_t i;
     memset(w, 0, BLOCK_SIZE);
-    memcpy(w, data, n);
+    if (n > 0)
+        memcpy(w, data, n);
     if (n < BLOCK_SIZE)
         octets[n] = 0x80;
     for (i = 0; i < BLOCK_WORDS; i++, octets += 4)
