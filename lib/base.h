@@ -21,6 +21,13 @@
 #define TENON_APART
 #endif
 
+/* Built for size: what only saves time is left out. */
+#ifdef __OPTIMIZE_SIZE__
+#define TENON_SMALL 1
+#else
+#define TENON_SMALL 0
+#endif
+
 /* Fails to compile when the condition is false: an array of size -1. */
 #define TENON_STATIC_ASSERT(name, condition) typedef char tenon_assert_##name[(condition) ? 1 : -1]
 

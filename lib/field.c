@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "field.h"
 
-/* tchar of RFC 9110, 5.6.2: one bit for each octet of ASCII, 32 to a word. */
-static const uint32_t tchar_bits[4] = {0, 0x03ff6cfau, 0xc7fffffeu, 0x57ffffffu};
+/* tchar of RFC 9110, 5.6.2: by the low 5 bits of an octet, a bit for each value of the
+ * high 3; those of 0x80 and above are not set. */
+static const uint8_t tchar_bits[32] = {
+    0x08, 0x0e, 0x0c, 0x0e, 0x0e, 0x0e, 0x0e, 0x0e, 0x0c, 0x0c, 0x0e, 0x0e, 0x0c, 0x0e, 0x0e, 0x0c,
+    0x0e, 0x0e, 0x0e, 0x0e, 0x0e, 0x0e, 0x0e, 0x0e, 0x0e, 0x0e, 0x0c, 0x00, 0x08, 0x00, 0x0c, 0x04,
+};
 
 int tenon_is_tchar(uint8_t c)
 {
-    return c < 128 && (tchar_bits[c >> 5] >> (c & 31) & 1) != 0;
+    return tchar_bits[c & 31] >> (c >> 5) & 1;
 }
 
 int tenon_is_text(uint8_t c)
@@ -53,9 +57,10 @@ int tenon_alike(tenon_str a, tenon_str b)
     size_t i;
     if (a.size != b.size)
         return 0;
+    if (tenon_same(a, b)) /* most are */
+        return 1;
     for (i = 0; i < a.size; i++) {
-        char x = a.data[i], y = b.data[i];
-        if (x != y && lower(x) != lower(y)) /* most are written alike */
+        if (lower(a.data[i]) != lower(b.data[i]))
             return 0;
     }
     return 1;
@@ -220,52 +225,6 @@ int tenon_no_content(const tenon_fields *fields, const char **at)
             return 0;
     }
     return 1;
-}
-
-/* ------------------------------------------------------------------- parts */
-
-/* The part that a name may belong to, or TENON_PARTS. */
-static unsigned part_of(tenon_str name)
-{
-    /* One more than the part, by the length of the name; and first letters. */
-    static const uint8_t by_size[25] = {0, 0, 0, 0, 1, 0, 2, 3, 0, 0, 4, 0, 0, 0, 5, 0, 0, 6, 0, 0, 0, 7, 8, 0, 8};
-    static const char letters[TENON_PARTS][2] = {"h", {'o', 'e'}, "u", "c", "c", {'s', 't'}, "s", "s"};
-    unsigned part = name.size < sizeof by_size ? by_size[name.size] : 0u;
-    if (part-- > 0) {
-        char letter = (char)(name.data[0] | 0x20);
-        if (letter == letters[part][0] || letter == letters[part][1])
-            return part;
-    }
-    return TENON_PARTS;
-}
-
-void tenon_fields_parts(const tenon_fields *fields, tenon_parts *parts)
-{
-    tenon_str name, value;
-    size_t from, position = 0;
-    memset(parts, 0, sizeof *parts);
-    while (from = position, field_next(fields, &position, &name, &value) == TENON_OK) {
-        unsigned part = part_of(name);
-        if (part == TENON_PARTS)
-            continue;
-        if (parts->end[part] == 0)
-            parts->first[part] = from;
-        parts->end[part] = position;
-    }
-}
-
-tenon_fields tenon_fields_part(const tenon_fields *fields, const tenon_parts *parts, int part)
-{
-    tenon_fields found = {NULL, 0, NULL, 0};
-    size_t first = parts->first[part], size = parts->end[part] - first;
-    if (fields->head != NULL) {
-        found.head = fields->head + first;
-        found.head_size = size;
-    } else if (size > 0) {
-        found.array = fields->array + first;
-        found.count = size;
-    }
-    return found;
 }
 
 /* ------------------------------------------------------------------- lists */

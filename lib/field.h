@@ -71,35 +71,6 @@ TENON_INTERNAL int tenon_list_next(const tenon_fields *fields, const char *name,
 TENON_INTERNAL int tenon_list_has(const tenon_fields *fields, const char *name, const char *member);
 
 /*
- * Where the fields of a handshake stand, so that each is looked for in its part of a
- * head and not in all of it. A part reaches from the first to the last field whose
- * name has that length and first letter: it holds all fields of its names, and what
- * else it holds only makes it longer.
- */
-enum {
-    TENON_PART_HOST,
-    TENON_PART_ORIGIN, /* and Expect */
-    TENON_PART_UPGRADE,
-    TENON_PART_CONNECTION,
-    TENON_PART_LENGTH, /* Content-Length */
-    TENON_PART_KEY,    /* and Transfer-Encoding */
-    TENON_PART_VERSION,
-    TENON_PART_OFFER,  /* Sec-WebSocket-Protocol and Sec-WebSocket-Extensions */
-    TENON_PARTS
-};
-
-typedef struct tenon_parts {
-    size_t first[TENON_PARTS]; /* the position of a field */
-    size_t end[TENON_PARTS];   /* the one behind a field; 0: there is none */
-} tenon_parts;
-
-/* One walk finds them all. */
-TENON_INTERNAL void tenon_fields_parts(const tenon_fields *fields, tenon_parts *parts);
-
-/* A part of the fields, for every function that takes fields. */
-TENON_INTERNAL tenon_fields tenon_fields_part(const tenon_fields *fields, const tenon_parts *parts, int part);
-
-/*
  * 1 if no Content-Length says anything but zero. The fields of an upgrade must
  * not announce content, so no number is ever converted and none can overflow. Else
  * 0, and *at is the value.
