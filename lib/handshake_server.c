@@ -308,9 +308,7 @@ int tenon_server_accept(const tenon_fields *request, const char key[TENON_KEY_SI
     int status = tenon_answer_valid(request, answer, subprotocol);
     if (status != TENON_OK)
         return status;
-    status = tenon_key_accept(key, TENON_KEY_SIZE, accept);
-    if (status != TENON_OK)
-        return status;
+    tenon_key_hash(key, accept);
     tenon_text_string(out, "HTTP/1.1 101 Switching Protocols\r\n"
                            "Upgrade: websocket\r\n"
                            "Connection: Upgrade\r\n");
