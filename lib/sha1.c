@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "sha1.h"
 
+#include "cpu.h"
+
 #define BLOCK_SIZE 64
 #define BLOCK_WORDS 16
 
@@ -53,6 +55,13 @@ static void compress(uint32_t h[5], uint32_t w[BLOCK_WORDS])
 {
     uint32_t s[5];
     unsigned int t;
+#ifdef TENON_X86
+    const tenon_kernels *kernels = tenon_cpu_kernels();
+    if (kernels != NULL && kernels->sha) {
+        tenon_sha1_block(h, w);
+        return;
+    }
+#endif
     memcpy(s, h, sizeof s);
     for (t = 0; t < 20; t++)
         turn(s, (s[3] ^ (s[1] & (s[2] ^ s[3]))) + 0x5a827999u + word(w, t));
