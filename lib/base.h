@@ -24,9 +24,10 @@
 /* Who optimizes for size goes without the straight lines for the most frequent cases:
  * the long way does all that they do. */
 #ifdef __OPTIMIZE_SIZE__
-#define TENON_STRAIGHT 0
+#define TENON_SMALL 1
 #else
-#define TENON_STRAIGHT 1
+#define TENON_SMALL 0
+#endif
 #endif
 
 /* Fails to compile when the condition is false: an array of size -1. */

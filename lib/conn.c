@@ -824,7 +824,7 @@ int tenon_conn_next(tenon_conn *conn, tenon_event *event)
     do {
         found = step(conn);
     } while (found == STEP_AGAIN);
-#if TENON_STRAIGHT
+#if !TENON_SMALL
     conn->lone_max = tenon_recv_lone_max(conn);
 #endif
     if (found == STEP_IDLE)

@@ -61,7 +61,7 @@ enum {
 #define BIT_WRITES_OVER 0x08000000u   /* nothing follows what is queued: SHUT_WR */
 #define BIT_CLOSE_GONE 0x20000000u    /* the transport took our Close */
 #define BIT_STALL 0x10000000u         /* the stall timer runs */
-#if TENON_STRAIGHT
+#if !TENON_SMALL
 #define BIT_LONE 0x40000000u          /* the current event is that of next.c */
 #else
 #define BIT_LONE 0u
@@ -105,6 +105,7 @@ struct tenon_conn {
             tenon_str subprotocol;
             const tenon_request *request;
             uint32_t interim; /* 1xx answers seen */
+            uint32_t key;     /* where in rx the key of the request is */
         } opening;
         struct {
             tenon_message message;

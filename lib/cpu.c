@@ -22,6 +22,12 @@ static int has_avx2(void)
     return (low & 6) == 6 && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & bit_AVX2) != 0;
 }
 
+static int has_sha(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & bit_SHA) != 0;
+}
+
 #endif
 
 #if defined(TENON_X86) || defined(TENON_ARM)
@@ -29,8 +35,10 @@ static int has_avx2(void)
 const tenon_kernels *tenon_cpu_list(size_t i)
 {
 #ifdef TENON_X86
-    const tenon_kernels *list[2];
+    const tenon_kernels *list[3];
     size_t count = 0;
+    if (has_avx2() && has_sha())
+        list[count++] = &tenon_kernels_avx2_sha;
     if (has_avx2())
         list[count++] = &tenon_kernels_avx2;
     if (has_ssse3())

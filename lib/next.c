@@ -8,7 +8,7 @@
 #include "conn.h"
 #include "short.h"
 
-#if TENON_STRAIGHT
+#if !TENON_SMALL
 
 /* With any of these there is something else to do, or the octets need another way. */
 #define BITS_SLOW                                                                                                 \

@@ -194,7 +194,7 @@ static size_t out_pieces(tenon_queue *queue, tenon_iov *iov, size_t max)
 size_t tenon_queue_out(tenon_queue *queue, tenon_iov *iov, size_t max)
 {
     size_t n = queue->used - queue->read;
-    if (!TENON_STRAIGHT || queue->refs > 0 || n > run_length(queue, queue->read) || max == 0)
+    if (TENON_SMALL || queue->refs > 0 || n > run_length(queue, queue->read) || max == 0)
         return out_pieces(queue, iov, max);
     queue->offered = n;
     if (n == 0)
@@ -250,7 +250,7 @@ int tenon_queue_sent(tenon_queue *queue, size_t n)
         return TENON_ERR_ACK;
     queue->offered -= n;
     queue->pending -= n;
-    if (!TENON_STRAIGHT || queue->refs > 0) {
+    if (TENON_SMALL || queue->refs > 0) {
         sent_pieces(queue, n);
     } else if (queue->read + n == queue->used) {
         queue->head = queue->used = queue->read = 0; /* whole again, as trim leaves it */

@@ -424,7 +424,7 @@ static int check_whole(const tenon_conn *conn, int opcode, const void *data, siz
     return text_checked(conn, opcode, flags) && !is_utf8(data, n) ? TENON_ERR_UTF8 : TENON_OK;
 }
 
-#if TENON_STRAIGHT
+#if !TENON_SMALL
 
 /* Bits with which a send has more to look at. */
 #define BITS_SLOW                                                                                                 \

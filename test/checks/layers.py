@@ -11,7 +11,7 @@ import sys
 # Every file of lib/ by its stem; x.c and x.h are in the same layer.
 LAYERS = {
     0: "base text",
-    1: "sha1 base64 cpu kernel kernel_avx2 kernel_ssse3 kernel_neon short mask utf8",
+    1: "sha1 base64 cpu kernel kernel_avx2 kernel_ssse3 kernel_neon kernel_sha short mask utf8",
     2: "key frame http1 field uri",
     3: "negotiate handshake_server handshake_client connect message queue deflate agree",
     4: "conn next send recv timer server client backoff compress prepare",

@@ -53,7 +53,7 @@ done
 ar rcs "$out/lib.a" "$out"/*.o
 
 check pay_open recv \
-    http1 uri key sha1 base64 negotiate connect handshake_server handshake_client server client backoff \
+    http1 uri key sha1 kernel_sha base64 negotiate connect handshake_server handshake_client server client backoff \
     agree deflate compress prepare
 check pay_server handshake_server \
     handshake_client client connect backoff agree deflate compress prepare
