@@ -1068,6 +1068,21 @@ static void note_ending(run *r)
     r->ending = e;
 }
 
+/* Memory that comes back goes before the event that was kept. */
+static int is_between(const run *r, const tenon_event *e)
+{
+    return r->again_done && e->type == TENON_EV_RELEASED && r->last.type != TENON_EV_RELEASED;
+}
+
+/* Notes it; what was kept was told, though not yet noted. */
+static void on_between(run *r, const tenon_event *e, const tenon_event *kept)
+{
+    int was_opened = r->opened;
+    r->opened = was_opened || kept->type == TENON_EV_OPEN;
+    on_event(r, e);
+    r->opened = was_opened;
+}
+
 /* The same event once more: all of it, data included. */
 static void check_again(run *r, const tenon_event *e)
 {
@@ -1079,7 +1094,12 @@ static void check_again(run *r, const tenon_event *e)
     CHECK(r, (tenon_wants(r->conn) & TENON_WANTS_NEXT) != 0);
     if (one_in(r, 2))
         drain(r);
-    CHECK(r, tenon_next(r->conn, &twin) == TENON_EVENT);
+    for (;;) {
+        CHECK(r, tenon_next(r->conn, &twin) == TENON_EVENT);
+        if (twin.type != TENON_EV_RELEASED || e->type == TENON_EV_RELEASED)
+            break;
+        on_between(r, &twin, e);
+    }
     CHECK(r, memcmp(e, &twin, sizeof twin) == 0);
     CHECK(r, e->size == 0 || memcmp(data, twin.data, e->size) == 0);
     fuzz_release(data);
@@ -1148,6 +1168,10 @@ static int by_callback(tenon_conn *conn, const tenon_event *e, void *user)
     CHECK(r, tenon_unlend(conn, &rest, &n) == TENON_ERR_REENTRY);
     CHECK(r, tenon_run(conn, by_callback, user) == TENON_ERR_REENTRY);
     note_ending(r);
+    if (is_between(r, e)) {
+        on_between(r, e, &r->last);
+        return TENON_CONTINUE;
+    }
     if (r->again_done)
         CHECK(r, memcmp(e, &r->last, sizeof *e) == 0);
     r->last = *e;

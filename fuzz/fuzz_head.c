@@ -142,7 +142,7 @@ static void check_accept(const plan *p, const tenon_head *head, const tenon_verd
     text.out = out;
     text.room = (p->how & 8) != 0 ? 60 : 2048;
     text.used = 0;
-    REQUIRE(tenon_server_accept(&head->fields, &answer, "", &text, &chosen) ==
+    REQUIRE(tenon_server_accept(&head->fields, key.data, &answer, "", &text, &chosen) ==
             (text.used <= text.room ? TENON_OK : TENON_ERR_TOO_BIG));
     if (text.used > text.room)
         return;

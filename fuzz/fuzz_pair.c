@@ -201,8 +201,7 @@ static void on_message(side *s)
     judge(s, status);
     if (status == TENON_OK)
         queue_put(&s->messages, opcode, s->message.data, s->message.size);
-    /* An event that is kept keeps RELEASED back, and the room in tx behind the reference. */
-    if (status != TENON_ERR_AGAIN || s->order.held > 0)
+    if (status != TENON_ERR_AGAIN)
         return;
     REQUIRE(tenon_again(s->conn) == TENON_OK);
     s->kept = s->pending = 1;
@@ -248,7 +247,7 @@ static void on_request(side *s)
 
 static void on_event(side *s, const tenon_event *e)
 {
-    if (!s->pending)
+    if (!s->pending || e->type == TENON_EV_RELEASED) /* which goes before what was kept */
         order_event(&s->order, e);
     switch (e->type) {
     case TENON_EV_REQUEST:

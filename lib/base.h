@@ -28,7 +28,6 @@
 #else
 #define TENON_SMALL 0
 #endif
-#endif
 
 /* Fails to compile when the condition is false: an array of size -1. */
 #define TENON_STATIC_ASSERT(name, condition) typedef char tenon_assert_##name[(condition) ? 1 : -1]

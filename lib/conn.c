@@ -225,9 +225,10 @@ static int is_writable(const tenon_conn *conn)
            (conn->bits & (BIT_REF | BIT_PONG_PENDING)) == 0 && tenon_queue_room(&conn->queue) >= conn->want_room;
 }
 
+/* Octets that were taken back may come again with more of them, which then need no rx. */
 static int wants_read(const tenon_conn *conn)
 {
-    if ((conn->bits & (BIT_EOF | BIT_EVENT | BIT_WANTS_RX)) != 0 || conn->in_left > 0)
+    if ((conn->bits & (BIT_EOF | BIT_EVENT)) != 0 || conn->in_left > 0 || tenon_timer_rests(conn))
         return 0;
     return conn->phase == TENON_PHASE_HEAD || conn->phase == TENON_PHASE_FRAMES || conn->phase == TENON_PHASE_BODY ||
            conn->phase == TENON_PHASE_DRAIN;
@@ -354,7 +355,6 @@ int tenon_unlend(tenon_conn *conn, const void **rest, size_t *n)
     *rest = conn->in;
     *n = conn->in_left;
     conn->in_left = 0;
-    conn->bits &= ~BIT_WANTS_RX;
     return TENON_OK;
 }
 
@@ -809,16 +809,29 @@ static int has_run_out(tenon_conn *conn)
     return conn->event_type != TENON_EV_RELEASED && tenon_timer_fire(conn);
 }
 
+/* The kept event again, unless memory comes back before: what is kept may wait for the
+ * room that it takes. */
+static int tell_again(tenon_conn *conn, tenon_event *event)
+{
+    void *cookie;
+    if (conn->event_type != TENON_EV_RELEASED && tenon_queue_release(&conn->queue, &cookie)) {
+        memset(event, 0, sizeof *event);
+        event->type = TENON_EV_RELEASED;
+        event->cookie = cookie;
+        return TENON_EVENT;
+    }
+    conn->bits &= ~BIT_AGAIN;
+    if ((conn->bits & (BIT_PONG_WAIT | BIT_CLOSE_SENT)) == BIT_PONG_WAIT && in_frames(conn))
+        conn->since = conn->now; /* a Pong may have come, and nobody has read it */
+    fill(conn, event);
+    return TENON_EVENT;
+}
+
 int tenon_conn_next(tenon_conn *conn, tenon_event *event)
 {
     int found;
-    if ((conn->bits & BIT_AGAIN) != 0 && !has_run_out(conn)) {
-        conn->bits &= ~BIT_AGAIN;
-        if ((conn->bits & (BIT_PONG_WAIT | BIT_CLOSE_SENT)) == BIT_PONG_WAIT && in_frames(conn))
-            conn->since = conn->now; /* a Pong may have come, and nobody has read it */
-        fill(conn, event);
-        return TENON_EVENT;
-    }
+    if ((conn->bits & BIT_AGAIN) != 0 && !has_run_out(conn))
+        return tell_again(conn, event);
     conn->bits &= ~BIT_AGAIN;
     leave_event(conn);
     do {

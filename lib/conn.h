@@ -304,6 +304,9 @@ TENON_INTERNAL int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint
 TENON_INTERNAL void tenon_send_cut(tenon_conn *conn);
 
 /* timer.c */
+/* Whether lent octets, or those taken in to be inflated, wait for memory: nothing can
+ * be done about a timer then. */
+TENON_INTERNAL int tenon_timer_rests(const tenon_conn *conn);
 /* Whether a deadline has passed. */
 TENON_INTERNAL int tenon_timer_due(const tenon_conn *conn);
 /* Acts on the earliest deadline that has passed: 1 if it did. */

@@ -52,13 +52,19 @@ int tenon_timer_ping_waits(const tenon_conn *conn)
     return ping.which == TIMER_PING && ping.at <= conn->now;
 }
 
+int tenon_timer_rests(const tenon_conn *conn)
+{
+    return (conn->bits & BIT_WANTS_RX) != 0 &&
+           (conn->in_left > 0 || (conn->deflate & (DEFLATE_STAGED | DEFLATE_WANTS_INFLATE)) != 0);
+}
+
 /* The timer that is due first. None runs before the first tick, nor while the
  * connection waits for memory: nothing could be done about it. */
 static timer earliest(const tenon_conn *conn)
 {
     const tenon_config *config = conn->config;
     timer best = {TENON_NEVER, TIMER_NONE};
-    if ((conn->bits & BIT_TICKED) == 0 || (conn->bits & BIT_WANTS_RX) != 0 || conn->phase >= TENON_PHASE_END)
+    if ((conn->bits & BIT_TICKED) == 0 || tenon_timer_rests(conn) || conn->phase >= TENON_PHASE_END)
         return best;
     if (conn->phase == TENON_PHASE_HEAD || conn->phase == TENON_PHASE_DECIDE)
         consider(&best, TIMER_HANDSHAKE, conn->since, tenon_limit(config->handshake_ms, 10000));

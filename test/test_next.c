@@ -288,6 +288,39 @@ static void test_order(void **state)
     bench_stop(&b);
 }
 
+/* What is kept for want of room must not keep the room from coming back: a reference
+ * that was acknowledged comes before it, and the echo goes on. */
+static void test_again_released(void **state)
+{
+    static const char reference[] = "reference";
+    uint8_t payload[500];
+    bench b;
+    (void)state;
+    memset(payload, 'p', sizeof payload);
+    bench_config(&b, TENON_SERVER);
+    bench_open_sized(&b, 1024, 1200);
+    assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, reference, sizeof reference, 0, &b), TENON_OK);
+    give_frame(&b, 0x82, payload, sizeof payload);
+    assert_next(&b, TENON_EV_DATA);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, b.event.data, b.event.size, 0), TENON_OK);
+    assert_none(&b);
+    give_frame(&b, 0x82, payload, sizeof payload);
+    assert_next(&b, TENON_EV_DATA);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, b.event.data, b.event.size, 0), TENON_ERR_AGAIN);
+    assert_int_equal(tenon_again(b.conn), TENON_OK);
+    flush_out(&b);
+    assert_int_equal(tenon_wants(b.conn) & TENON_WANTS_NEXT, TENON_WANTS_NEXT);
+    assert_next(&b, TENON_EV_RELEASED);
+    assert_ptr_equal(b.event.cookie, &b);
+    assert_next(&b, TENON_EV_DATA);
+    assert_data(&b, payload, sizeof payload);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, b.event.data, b.event.size, 0), TENON_OK);
+    flush_out(&b);
+    assert_next(&b, TENON_EV_WRITABLE);
+    assert_none(&b);
+    bench_stop(&b);
+}
+
 /* A message makes room for control frames, and lets rx be taken back. */
 static void test_leaves(void **state)
 {
@@ -374,7 +407,7 @@ int main(void)
         cmocka_unit_test(test_sizes),  cmocka_unit_test(test_text),    cmocka_unit_test(test_text_cut),
         cmocka_unit_test(test_headers), cmocka_unit_test(test_limit),  cmocka_unit_test(test_again),
         cmocka_unit_test(test_lent),   cmocka_unit_test(test_order),  cmocka_unit_test(test_between),
-        cmocka_unit_test(test_leaves), cmocka_unit_test(test_extended_mask),
+        cmocka_unit_test(test_leaves), cmocka_unit_test(test_again_released), cmocka_unit_test(test_extended_mask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -320,6 +320,9 @@ static void test_wants_rx(void **state)
     assert_int_equal(tenon_unlend(b.conn, &rest, &n), TENON_OK); /* the header was used, the rest is raw */
     assert_int_equal(n, sizeof big - 1);
     assert_memory_equal(rest, octets + 8, n);
+    /* now a larger rx would do, or more octets, and time goes on */
+    assert_int_equal(tenon_wants(b.conn), TENON_WANTS_RX | TENON_WANTS_READ);
+    assert_int_equal(tenon_rx_needed(b.conn), TENON_RX_RESERVE + sizeof big);
     assert_int_equal(tenon_recv_const(b.conn, octets + 8, sizeof big), TENON_OK);
     assert_none(&b);
     assert_int_equal(tenon_wants(b.conn) & TENON_WANTS_RX, TENON_WANTS_RX);
