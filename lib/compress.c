@@ -7,7 +7,7 @@
 
 static const tenon_deflate *settings(const tenon_conn *conn)
 {
-    return conn->config->transform_config;
+    return (const tenon_deflate *)conn->config->transform_config;
 }
 
 /* ------------------------------------------------------------------ messages in */
@@ -240,7 +240,7 @@ static int put(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, i
 static int put_ref(tenon_conn *conn)
 {
     tenon_deflater *d = conn->deflater;
-    uint8_t first = conn->bits & BIT_REF_FIRST ? conn->ref_opcode : TENON_CONTINUATION;
+    uint8_t first = conn->bits & BIT_REF_FIRST ? conn->ref_opcode : (uint8_t)TENON_CONTINUATION;
     size_t n;
     int last;
     if (!d->shown && tenon_deflater_run(d, &conn->ref_data, &conn->ref_left, 1) != TENON_OK) {

@@ -106,6 +106,6 @@ int tenon_answer_check(uint16_t status, const tenon_fields *fields, const tenon_
     memset(verdict, 0, sizeof *verdict);
     verdict->size = size;
     verdict->status = status;
-    verdict->rule = status == 101 ? check_all(fields, request, key, flags, verdict) : TENON_RULE_STATUS;
+    verdict->rule = status == 101 ? check_all(fields, request, key, flags, verdict) : (uint16_t)TENON_RULE_STATUS;
     return TENON_OK;
 }

@@ -21,7 +21,7 @@ size_t tenon_prepare_size(const tenon_deflate *deflate, unsigned bits)
 /* Compresses all of it into out: the octets, or 0 if there is no room or no gain. */
 static size_t compress(tenon_deflater *d, const tenon_prepared *prepared, uint8_t *out, size_t room)
 {
-    const uint8_t *data = prepared->data;
+    const uint8_t *data = (const uint8_t *)prepared->data;
     size_t n = prepared->data_size, size = 0;
     int last = 0;
     while (!last) {
@@ -52,7 +52,7 @@ int tenon_prepare_deflate(tenon_prepared *prepared, const tenon_deflate *deflate
     d = tenon_deflater_make(deflate, bits, block, block_size);
     if (d == NULL)
         return TENON_ERR_SIZE;
-    size = compress(d, prepared, out, out_size);
+    size = compress(d, prepared, (uint8_t *)out, out_size);
     if (size == 0)
         return TENON_ERR_TOO_BIG;
     prepared->deflated = out;

@@ -206,7 +206,7 @@ static int ref_step(tenon_conn *conn)
 {
     size_t n = ref_frame_size(conn);
     int begins = (conn->bits & BIT_REF_FIRST) != 0;
-    uint8_t first = begins ? conn->ref_opcode : TENON_CONTINUATION;
+    uint8_t first = begins ? conn->ref_opcode : (uint8_t)TENON_CONTINUATION;
     if (conn->deflate & DEFLATE_REF)
         return transform(conn)->put_ref(conn);
     if (conn->ref_left == 0 && !begins)
@@ -393,8 +393,8 @@ static int put_part(tenon_conn *conn, unsigned opcode, const void *data, size_t 
     if (status != TENON_OK)
         return status;
     if (compress)
-        return transform(conn)->put(conn, (uint8_t)opcode, data, n, fin);
-    return put_data(conn, (uint8_t)opcode, data, n, max, fin);
+        return transform(conn)->put(conn, (uint8_t)opcode, (const uint8_t *)data, n, fin);
+    return put_data(conn, (uint8_t)opcode, (const uint8_t *)data, n, max, fin);
 }
 
 /* Whether this send is to be checked to be UTF-8. */
@@ -492,7 +492,7 @@ static int begin_ref(tenon_conn *conn, unsigned opcode, const void *data, size_t
 {
     if (conn->bits & (BIT_REF | BIT_PONG_PENDING))
         return again(conn, 1);
-    conn->ref_data = data;
+    conn->ref_data = (const uint8_t *)data;
     conn->ref_left = n;
     conn->ref_cookie = cookie;
     conn->ref_opcode = (uint8_t)(compress ? opcode | TENON_RSV1 : opcode);

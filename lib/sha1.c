@@ -86,7 +86,7 @@ void tenon_sha1(const void *data, size_t n, uint8_t out[TENON_SHA1_SIZE])
     uint32_t w[BLOCK_WORDS];
     message m;
     size_t i, k;
-    m.data = data;
+    m.data = (const uint8_t *)data;
     m.size = n;
     m.padded_size = (n / BLOCK_SIZE + (n % BLOCK_SIZE > BLOCK_SIZE - PAD_MIN ? 2 : 1)) * BLOCK_SIZE;
     for (i = 0; i < m.padded_size; i += BLOCK_SIZE) {
