@@ -23,12 +23,11 @@ int tenon_config_open(tenon_config *config, size_t size, int role)
 {
     if (config == NULL)
         return TENON_ERR_NULL;
-    if (size < sizeof *config)
+    if (size < TENON_CONFIG_LEAST)
         return TENON_ERR_SIZE;
     if (role != TENON_SERVER && role != TENON_CLIENT)
         return TENON_ERR_ARG;
-    memset(config, 0, sizeof *config);
-    config->size = (uint32_t)sizeof *config;
+    config->size = tenon_clear(config, size, sizeof *config);
     config->role = (uint32_t)role;
     return TENON_OK;
 }
@@ -38,7 +37,8 @@ int tenon_init(void *memory, size_t size, const tenon_config *config, tenon_conn
     tenon_conn *c = (tenon_conn *)memory;
     if (memory == NULL || config == NULL || conn == NULL)
         return TENON_ERR_NULL;
-    if (size < sizeof *c || (uintptr_t)memory % offsetof(struct alignment, conn) != 0 || config->size < sizeof *config)
+    if (size < sizeof *c || (uintptr_t)memory % offsetof(struct alignment, conn) != 0 ||
+        config->size < TENON_CONFIG_LEAST)
         return TENON_ERR_SIZE;
     if (config->role != TENON_SERVER && config->role != TENON_CLIENT)
         return TENON_ERR_ARG;
@@ -158,7 +158,7 @@ int tenon_lend_stats(tenon_conn *conn, tenon_stats *stats)
 {
     if (conn == NULL)
         return TENON_ERR_NULL;
-    if (stats != NULL && stats->size < sizeof *stats)
+    if (stats != NULL && stats->size < TENON_STATS_LEAST)
         return TENON_ERR_SIZE;
     conn->stats = stats;
     return TENON_OK;

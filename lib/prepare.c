@@ -42,11 +42,11 @@ int tenon_prepare_deflate(tenon_prepared *prepared, const tenon_deflate *deflate
     size_t size;
     if (prepared == NULL || deflate == NULL || deflate->codec == NULL || block == NULL || out == NULL)
         return TENON_ERR_NULL;
-    if (deflate->size < sizeof *deflate)
+    if (deflate->size < TENON_DEFLATE_LEAST)
         return TENON_ERR_SIZE;
     if (!is_good(deflate, bits))
         return TENON_ERR_ARG;
-    if (prepared->size < sizeof *prepared || block_size < tenon_prepare_size(deflate, bits) ||
+    if (prepared->size < TENON_PREPARED_LEAST || block_size < tenon_prepare_size(deflate, bits) ||
         !tenon_block_aligned(block))
         return TENON_ERR_SIZE;
     d = tenon_deflater_make(deflate, bits, block, block_size);

@@ -111,7 +111,7 @@ static int check_io(tenon_conn *conn, const tenon_io *io)
     int status;
     if (conn == NULL || io == NULL)
         return TENON_ERR_NULL;
-    if (io->size < sizeof *io)
+    if (io->size < TENON_IO_LEAST)
         return TENON_ERR_SIZE;
     if (io->recv == NULL || io->send == NULL || io->now == NULL || io->event == NULL || io->buf == NULL)
         return TENON_ERR_NULL;

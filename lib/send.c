@@ -523,14 +523,13 @@ int tenon_prepare(tenon_prepared *prepared, size_t size, int opcode, const void 
 {
     if (prepared == NULL || (data == NULL && n > 0))
         return TENON_ERR_NULL;
-    if (size < sizeof *prepared)
+    if (size < TENON_PREPARED_LEAST)
         return TENON_ERR_SIZE;
     if (opcode != TENON_TEXT && opcode != TENON_BINARY)
         return TENON_ERR_ARG;
     if (opcode == TENON_TEXT && (flags & TENON_TRUSTED) == 0 && !is_utf8(data, n))
         return TENON_ERR_UTF8;
-    memset(prepared, 0, sizeof *prepared);
-    prepared->size = (uint32_t)sizeof *prepared;
+    prepared->size = tenon_clear(prepared, size, sizeof *prepared);
     prepared->opcode = (uint8_t)opcode;
     prepared->data = data;
     prepared->data_size = n;
@@ -556,7 +555,7 @@ int tenon_send_prepared(tenon_conn *conn, const tenon_prepared *prepared, uint32
 {
     if (conn == NULL || prepared == NULL)
         return TENON_ERR_NULL;
-    if (prepared->size < sizeof *prepared)
+    if (prepared->size < TENON_PREPARED_LEAST)
         return TENON_ERR_SIZE;
     if (transform(conn) != NULL && prepared->deflated != NULL && prepared->window_bits <= conn->out_bits &&
         (flags & TENON_UNCOMPRESSED) == 0)
