@@ -52,7 +52,7 @@ python3 test/dist/constants.py include "$out/constants.txt"
 
 if [ "$renew" = renew ]; then
     describe "$out/now"
-    { echo '<!-- SPDX-License-Identifier: MIT -->' && cat "$out/now/tenon.abi"; } >test/abi/tenon.abi
+    { sed -n '2s/^# \(.*\)/<!-- \1 -->/p' "$0" && cat "$out/now/tenon.abi"; } >test/abi/tenon.abi
     cp "$out/constants.txt" test/abi/constants.txt
     echo "abi: described anew in test/abi/"
     exit 0
@@ -115,23 +115,21 @@ done
 sed "${script#;}" "$out/now/tenon.h" >"$out/grown/tenon.h"
 [ "$(grep -c 'uint64_t later' "$out/grown/tenon.h")" -ge 12 ] || fail 'structs with a size are not found'
 
-# old PROGRAM DIRECTORY FLAG...: one of version 0.1, with the library there.
+# old DIRECTORY FLAG...: programs of version 0.1, with the library there.
 old() {
-    program=$1
-    directory=$2
-    shift 2
-    gcc -std=c99 -w -fPIC -shared -fvisibility=hidden -DTENON_SHARED -g "$@" \
-        "$directory/tenon.c" -o "$directory/libtenon.so.0"
-    gcc -std=c99 -w -g "$@" -DTALK_ZLIB -Itest/abi/v1 "test/abi/v1/$program.c" lib/zlib/zlib.c \
-        -L"$directory" -ltenon -lz -o "$out/$program"
-    LD_LIBRARY_PATH=$directory "$out/$program" || fail "$program of version 0.1 does not run: $directory"
-    count=$((count + 1))
+    directory=$1
+    shift
+    for program in talk structs; do
+        gcc -std=c99 -w -g "$@" -DTALK_ZLIB -Itest/abi/v1 "test/abi/v1/$program.c" lib/zlib/zlib.c \
+            -L"$directory" -ltenon -lz -o "$out/$program"
+        LD_LIBRARY_PATH=$directory "$out/$program" || fail "$program of version 0.1 does not run: $directory"
+        count=$((count + 1))
+    done
 }
 
-ln -s libtenon.so.0 "$out/grown/libtenon.so"
-for program in talk structs; do
-    old $program "$out/now"
-    old $program "$out/grown" -fsanitize=address,undefined -fno-sanitize-recover=all
-done
+old "$out/now"
+careful='-fsanitize=address,undefined -fno-sanitize-recover=all'
+shared "$out/grown" $careful
+old "$out/grown" $careful
 echo "OK abi: $count comparisons and old programs, $(grep -c '<function-decl' test/abi/tenon.abi) functions," \
     "$(($(wc -l <test/abi/constants.txt) - 1)) constants"
