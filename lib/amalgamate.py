@@ -13,7 +13,8 @@ with its file: step of recv.c becomes tenon_recv_c_step. Macros of a .c file end
 
 PREFIX goes before every name that begins with tenon_, in upper case before every
 one that begins with TENON_, and before what else the headers of lib/ declare: so
-an image, and even a source file, can hold several copies of the library.
+an image, and even a source file, can hold several copies of the library. What
+tenon_status_name and its like return stays as it is.
 """
 import argparse
 import hashlib

@@ -131,5 +131,5 @@ old "$out/now"
 careful='-fsanitize=address,undefined -fno-sanitize-recover=all'
 shared "$out/grown" $careful
 old "$out/grown" $careful
-echo "OK abi: $count comparisons and old programs, $(grep -c '<function-decl' test/abi/tenon.abi) functions," \
+echo "OK abi: $count comparisons and old programs, $(grep -c '<elf-symbol ' test/abi/tenon.abi) symbols," \
     "$(($(wc -l <test/abi/constants.txt) - 1)) constants"
