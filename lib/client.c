@@ -159,7 +159,7 @@ int tenon_connect(tenon_conn *conn, const tenon_request *request)
     int status;
     if (conn == NULL || request == NULL)
         return TENON_ERR_NULL;
-    if (request->size < sizeof *request)
+    if (request->size < TENON_REQUEST_LEAST)
         return TENON_ERR_SIZE;
     if ((request->subprotocols == NULL && request->subprotocol_count > 0) ||
         (request->headers == NULL && request->header_count > 0))

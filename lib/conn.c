@@ -23,22 +23,22 @@ int tenon_config_open(tenon_config *config, size_t size, int role)
 {
     if (config == NULL)
         return TENON_ERR_NULL;
-    if (size < sizeof *config)
+    if (size < TENON_CONFIG_LEAST)
         return TENON_ERR_SIZE;
     if (role != TENON_SERVER && role != TENON_CLIENT)
         return TENON_ERR_ARG;
-    memset(config, 0, sizeof *config);
-    config->size = (uint32_t)sizeof *config;
+    config->size = tenon_clear(config, size, sizeof *config);
     config->role = (uint32_t)role;
     return TENON_OK;
 }
 
 int tenon_init(void *memory, size_t size, const tenon_config *config, tenon_conn **conn)
 {
-    tenon_conn *c = memory;
+    tenon_conn *c = (tenon_conn *)memory;
     if (memory == NULL || config == NULL || conn == NULL)
         return TENON_ERR_NULL;
-    if (size < sizeof *c || (uintptr_t)memory % offsetof(struct alignment, conn) != 0 || config->size < sizeof *config)
+    if (size < sizeof *c || (uintptr_t)memory % offsetof(struct alignment, conn) != 0 ||
+        config->size < TENON_CONFIG_LEAST)
         return TENON_ERR_SIZE;
     if (config->role != TENON_SERVER && config->role != TENON_CLIENT)
         return TENON_ERR_ARG;
@@ -125,7 +125,7 @@ int tenon_lend_rx(tenon_conn *conn, void *rx, size_t size)
 {
     int status = conn == NULL ? TENON_ERR_NULL : check_rx(conn, rx, size);
     if (status == TENON_OK)
-        set_rx(conn, rx, size);
+        set_rx(conn, (uint8_t *)rx, size);
     return status;
 }
 
@@ -133,7 +133,7 @@ int tenon_lend_tx(tenon_conn *conn, void *tx, size_t size)
 {
     int status = conn == NULL ? TENON_ERR_NULL : check_tx(conn, tx, size);
     if (status == TENON_OK)
-        set_tx(conn, tx, size);
+        set_tx(conn, (uint8_t *)tx, size);
     return status;
 }
 
@@ -144,8 +144,8 @@ int tenon_lend(tenon_conn *conn, void *rx, size_t rx_size, void *tx, size_t tx_s
         status = check_tx(conn, tx, tx_size);
     if (status != TENON_OK)
         return status;
-    set_rx(conn, rx, rx_size);
-    set_tx(conn, tx, tx_size);
+    set_rx(conn, (uint8_t *)rx, rx_size);
+    set_tx(conn, (uint8_t *)tx, tx_size);
     return TENON_OK;
 }
 
@@ -158,7 +158,7 @@ int tenon_lend_stats(tenon_conn *conn, tenon_stats *stats)
 {
     if (conn == NULL)
         return TENON_ERR_NULL;
-    if (stats != NULL && stats->size < sizeof *stats)
+    if (stats != NULL && stats->size < TENON_STATS_LEAST)
         return TENON_ERR_SIZE;
     conn->stats = stats;
     return TENON_OK;
@@ -331,7 +331,7 @@ static int lend_input(tenon_conn *conn, uint8_t *data, size_t n, uint32_t consta
 
 int tenon_recv(tenon_conn *conn, void *data, size_t n)
 {
-    return lend_input(conn, data, n, 0);
+    return lend_input(conn, (uint8_t *)data, n, 0);
 }
 
 int tenon_recv_const(tenon_conn *conn, const void *data, size_t n)
@@ -502,7 +502,7 @@ int tenon_conn_event(tenon_conn *conn, int type, const void *data, size_t n)
     conn->event_opcode = 0;
     conn->event_flags = 0;
     conn->event_rtt = 0;
-    conn->event_data = data;
+    conn->event_data = (const uint8_t *)data;
     conn->event_size = n;
     conn->event_u.offset = 0;
     conn->bits |= BIT_EVENT;
@@ -518,7 +518,7 @@ static void fill_ending(const tenon_conn *conn, tenon_event *event)
     event->cause = conn->cause;
     event->sent_code = conn->sent_code;
     event->received_code = conn->received_code;
-    event->code = (conn->bits & BIT_CLOSE_RECEIVED) != 0 ? conn->received_code : TENON_CLOSE_ABNORMAL;
+    event->code = (conn->bits & BIT_CLOSE_RECEIVED) != 0 ? conn->received_code : (uint16_t)TENON_CLOSE_ABNORMAL;
     if (conn->bits & BIT_FAILED) {
         event->rule = conn->rule;
         event->offset = conn->fault;

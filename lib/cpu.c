@@ -51,7 +51,7 @@ const tenon_kernels *tenon_cpu_list(size_t i)
 
 /* What was found out, so that it is found out once: the only writable datum of the
  * library. Threads that find it out at the same time find the same. */
-static const tenon_kernels unknown, none;
+static const tenon_kernels unknown = {NULL, NULL, NULL, NULL, 0}, none = {NULL, NULL, NULL, NULL, 0};
 static const tenon_kernels *chosen = &unknown;
 
 void tenon_cpu_use(const tenon_kernels *kernels)

@@ -30,7 +30,7 @@ size_t tenon_inflater_size(const tenon_codec *codec, unsigned bits)
 
 tenon_inflater *tenon_inflater_make(const tenon_codec *codec, unsigned bits, void *block, size_t size)
 {
-    tenon_inflater *f = block;
+    tenon_inflater *f = (tenon_inflater *)block;
     size_t head = aligned(sizeof *f), state = aligned(codec->inflate_size(bits));
     size_t room = size - head - state;
     memset(f, 0, sizeof *f);
@@ -113,7 +113,7 @@ size_t tenon_deflater_size(const tenon_codec *codec, unsigned bits, unsigned mem
 tenon_deflater *tenon_deflater_make(const tenon_deflate *config, unsigned bits, void *block, size_t size)
 {
     const tenon_codec *codec = config->codec;
-    tenon_deflater *d = block;
+    tenon_deflater *d = (tenon_deflater *)block;
     unsigned memory_level = config->memory_level == 0 ? 8 : config->memory_level;
     unsigned level = config->level == 0 ? 6 : config->level;
     size_t head = aligned(sizeof *d), state = aligned(codec->deflate_size(bits, memory_level));

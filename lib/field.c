@@ -108,7 +108,7 @@ tenon_str tenon_trim(tenon_str s)
 tenon_str tenon_take(tenon_str *rest, char end)
 {
     tenon_str part = *rest;
-    const char *found = memchr(rest->data, end, rest->size);
+    const char *found = (const char *)memchr(rest->data, end, rest->size);
     if (found == NULL) {
         rest->size = 0;
         return part;

@@ -101,11 +101,11 @@ int tenon_answer_check(uint16_t status, const tenon_fields *fields, const tenon_
     if (fields == NULL || request == NULL || key == NULL || verdict == NULL)
         return TENON_ERR_NULL;
     size = verdict->size;
-    if (size < sizeof *verdict || request->size < sizeof *request)
+    if (size < TENON_VERDICT_LEAST || request->size < TENON_REQUEST_LEAST)
         return TENON_ERR_SIZE;
-    memset(verdict, 0, sizeof *verdict);
+    (void)tenon_clear(verdict, size, sizeof *verdict);
     verdict->size = size;
     verdict->status = status;
-    verdict->rule = status == 101 ? check_all(fields, request, key, flags, verdict) : TENON_RULE_STATUS;
+    verdict->rule = status == 101 ? check_all(fields, request, key, flags, verdict) : (uint16_t)TENON_RULE_STATUS;
     return TENON_OK;
 }

@@ -279,9 +279,9 @@ int tenon_upgrade_check(tenon_str method, tenon_str target, uint16_t version, co
     if (fields == NULL || verdict == NULL)
         return TENON_ERR_NULL;
     size = verdict->size;
-    if (size < sizeof *verdict)
+    if (size < TENON_VERDICT_LEAST)
         return TENON_ERR_SIZE;
-    memset(verdict, 0, sizeof *verdict);
+    (void)tenon_clear(verdict, size, sizeof *verdict);
     verdict->size = size;
     a.fields = fields;
     if (!TENON_SMALL)

@@ -133,7 +133,7 @@ void tenon_queue_put_ref(tenon_queue *queue, const void *data, size_t n, void *c
 {
     reference ref;
     memset(&ref, 0, sizeof ref);
-    ref.data = n > 0 ? data : queue->ring; /* never NULL, so that adding 0 to it is defined */
+    ref.data = n > 0 ? (const uint8_t *)data : queue->ring; /* never NULL, so that adding 0 to it is defined */
     ref.size = n;
     ref.cookie = cookie;
     ref.release = release ? 1 : 0;

@@ -206,7 +206,7 @@ static int ref_step(tenon_conn *conn)
 {
     size_t n = ref_frame_size(conn);
     int begins = (conn->bits & BIT_REF_FIRST) != 0;
-    uint8_t first = begins ? conn->ref_opcode : TENON_CONTINUATION;
+    uint8_t first = begins ? conn->ref_opcode : (uint8_t)TENON_CONTINUATION;
     if (conn->deflate & DEFLATE_REF)
         return transform(conn)->put_ref(conn);
     if (conn->ref_left == 0 && !begins)
@@ -393,8 +393,8 @@ static int put_part(tenon_conn *conn, unsigned opcode, const void *data, size_t 
     if (status != TENON_OK)
         return status;
     if (compress)
-        return transform(conn)->put(conn, (uint8_t)opcode, data, n, fin);
-    return put_data(conn, (uint8_t)opcode, data, n, max, fin);
+        return transform(conn)->put(conn, (uint8_t)opcode, (const uint8_t *)data, n, fin);
+    return put_data(conn, (uint8_t)opcode, (const uint8_t *)data, n, max, fin);
 }
 
 /* Whether this send is to be checked to be UTF-8. */
@@ -498,7 +498,7 @@ static int begin_ref(tenon_conn *conn, unsigned opcode, const void *data, size_t
 {
     if (conn->bits & (BIT_REF | BIT_PONG_PENDING))
         return again(conn, 1);
-    conn->ref_data = data;
+    conn->ref_data = (const uint8_t *)data;
     conn->ref_left = n;
     conn->ref_cookie = cookie;
     conn->ref_opcode = (uint8_t)(compress ? opcode | TENON_RSV1 : opcode);
@@ -529,14 +529,13 @@ int tenon_prepare(tenon_prepared *prepared, size_t size, int opcode, const void 
 {
     if (prepared == NULL || (data == NULL && n > 0))
         return TENON_ERR_NULL;
-    if (size < sizeof *prepared)
+    if (size < TENON_PREPARED_LEAST)
         return TENON_ERR_SIZE;
     if (opcode != TENON_TEXT && opcode != TENON_BINARY)
         return TENON_ERR_ARG;
     if (opcode == TENON_TEXT && (flags & TENON_TRUSTED) == 0 && !is_utf8(data, n))
         return TENON_ERR_UTF8;
-    memset(prepared, 0, sizeof *prepared);
-    prepared->size = (uint32_t)sizeof *prepared;
+    prepared->size = tenon_clear(prepared, size, sizeof *prepared);
     prepared->opcode = (uint8_t)opcode;
     prepared->data = data;
     prepared->data_size = n;
@@ -562,7 +561,7 @@ int tenon_send_prepared(tenon_conn *conn, const tenon_prepared *prepared, uint32
 {
     if (conn == NULL || prepared == NULL)
         return TENON_ERR_NULL;
-    if (prepared->size < sizeof *prepared)
+    if (prepared->size < TENON_PREPARED_LEAST)
         return TENON_ERR_SIZE;
     if (transform(conn) != NULL && prepared->deflated != NULL && prepared->window_bits <= conn->out_bits &&
         (flags & TENON_UNCOMPRESSED) == 0)

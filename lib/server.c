@@ -95,7 +95,7 @@ int tenon_accept(tenon_conn *conn, const tenon_answer *answer)
     int status;
     if (conn == NULL)
         return TENON_ERR_NULL;
-    if (answer != NULL && answer->size < sizeof *answer)
+    if (answer != NULL && answer->size < TENON_ANSWER_LEAST)
         return TENON_ERR_SIZE;
     if (answer != NULL && answer->headers == NULL && answer->header_count > 0)
         return TENON_ERR_NULL;
@@ -138,7 +138,7 @@ int tenon_reject(tenon_conn *conn, const tenon_refusal *refusal)
     int status;
     if (conn == NULL || refusal == NULL || (refusal->body == NULL && refusal->body_size > 0))
         return TENON_ERR_NULL;
-    if (refusal->size < sizeof *refusal)
+    if (refusal->size < TENON_REFUSAL_LEAST)
         return TENON_ERR_SIZE;
     if (refusal->headers == NULL && refusal->header_count > 0)
         return TENON_ERR_NULL;

@@ -79,7 +79,7 @@ void tenon_sha1(const void *data, size_t n, uint8_t out[TENON_SHA1_SIZE])
 {
     uint32_t h[5] = {0x67452301u, 0xefcdab89u, 0x98badcfeu, 0x10325476u, 0xc3d2e1f0u};
     uint32_t w[BLOCK_WORDS];
-    const uint8_t *rest = data;
+    const uint8_t *rest = (const uint8_t *)data;
     size_t left = n, i;
     for (; left >= BLOCK_SIZE; left -= BLOCK_SIZE, rest += BLOCK_SIZE) {
         load(w, rest, BLOCK_SIZE);

@@ -184,5 +184,5 @@ size_t tenon_utf8_rest(tenon_utf8 *state, const uint8_t *text, size_t from, size
 
 size_t tenon_utf8_check(tenon_utf8 *state, const void *data, size_t n)
 {
-    return tenon_utf8_rest(state, data, 0, n);
+    return tenon_utf8_rest(state, (const uint8_t *)data, 0, n);
 }

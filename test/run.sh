@@ -43,6 +43,10 @@ has() {
     libnewlib-arm-none-eabi) echo '#include <string.h>' | arm-none-eabi-gcc -E - ;;
     libclang-rt-19-dev) runtime asan ;;
     libfuzzer-19-dev) runtime fuzzer ;;
+    abigail-tools) command -v abidw && command -v abidiff ;;
+    gcc-aarch64-linux-gnu) command -v aarch64-linux-gnu-gcc ;;
+    libc6-dev-arm64-cross) echo '#include <stdio.h>' | aarch64-linux-gnu-gcc -E - ;;
+    qemu-user) command -v qemu-aarch64 ;;
     python3-websockets) /usr/bin/python3 -c 'import websockets' ;;
     gcc-arm-none-eabi) command -v arm-none-eabi-gcc ;;
     clang-19) command -v clang-19 && command -v clang++-19 ;;
@@ -77,9 +81,10 @@ runtime() {
 # ca-certificates, npm: for the packages that the interoperability tests pin.
 wanted='gcc g++ make cmake binutils git pkg-config ca-certificates libcmocka-dev libev-dev zlib1g-dev
     clang-19 libclang-rt-19-dev libfuzzer-19-dev gcc-arm-none-eabi libnewlib-arm-none-eabi
-    python3 python3-websockets nodejs npm'
+    python3 python3-websockets nodejs npm tcc abigail-tools'
 [ -z "$real" ] || wanted="$wanted
     chromium firefox-esr fonts-dejavu-core nginx haproxy apache2 caddy iproute2 valgrind
+    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
     libboost-dev libwebsocketpp-dev libwebsockets-dev libwslay-dev python3-autobahn
     golang-go golang-github-gorilla-websocket-dev golang-nhooyr-websocket-dev default-jdk-headless
     luajit rustc"
@@ -169,14 +174,14 @@ cases() {
 }
 
 step 'build: sanitizers' build build/asan -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug \
-    '-DCMAKE_C_FLAGS_DEBUG=-O1 -g' -DTENON_SANITIZE=ON
+    '-DCMAKE_C_FLAGS_DEBUG=-O1 -g' -DTENON_SANITIZE=ON -DTENON_INSTALL=OFF
 cases sanitizers build/asan
 
 step 'build: release' build build -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
 cases release build
 
 step 'build: shared' build build/shared -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release \
-    -DBUILD_SHARED_LIBS=ON -DTENON_BUILD_TESTS=OFF
+    -DBUILD_SHARED_LIBS=ON -DTENON_BUILD_TESTS=OFF -DTENON_INSTALL=OFF
 
 # area NAME SECONDS COMMAND...: runs a script that prints a line for each thing it
 # tries, "OK ..." or "FAIL ...", shows these lines and counts them.
@@ -221,6 +226,11 @@ done
 step 'check: exports' check symbols.py --exports build/shared/libtenon.so include/tenon/*.h
 step 'check: pay for what you call' sh test/checks/pay.sh build/checks/pay
 
+# What others get: the essence on every run.
+step 'distribution: one file' sh test/dist/one_file.sh build/dist/one_file ${real:+all}
+step 'distribution: installation' sh test/dist/install.sh build build/dist/install ${real:+all}
+step 'distribution: binary interface' sh test/dist/abi.sh build/dist/abi
+
 step 'program: binding.py' /usr/bin/python3 test/programs/binding.py build/shared/libtenon.so
 step 'interoperability' timeout 300 sh test/interop/run.sh build/asan
 step 'fuzz: the corpus again' timeout 120 sh fuzz/run.sh --replay
@@ -232,6 +242,9 @@ step 'programs of the README' timeout 120 sh test/readme.sh
 
 if [ -n "$real" ]; then
     area 'bindings' 1200 sh test/bindings/run.sh build/shared
+    step 'build: one file' build build/one_file -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release \
+        -DTENON_ONE_FILE=ON -DTENON_INSTALL=OFF
+    cases one_file build/one_file
     area 'relay' 200 sh test/relay/run.sh build
     area 'peers' 400 sh test/peers/run.sh build
     area 'proxies' 400 sh test/proxies/run.sh build

@@ -150,7 +150,7 @@ static void test_text_cut(void **state)
 }
 
 /* First octets and lengths of every kind, and too few octets behind them. */
-/* covers: 6455-5.2-01 6455-5.2-20 */
+/* covers: 6455-5.2-01 */
 static void test_headers(void **state)
 {
     static frame f;
