@@ -146,7 +146,7 @@ static int check_version(const tenon_fields *fields, tenon_verdict *verdict)
     tenon_str value;
     if (tenon_field_count(fields, "Sec-WebSocket-Version", &value) != 1 || !is_version(value))
         return blame(verdict, 400, TENON_RULE_VERSION, value.data);
-    return tenon_is(value, "13") || blame(verdict, 426, TENON_RULE_VERSION, value.data);
+    return tenon_is(value, "13") ? 1 : blame(verdict, 426, TENON_RULE_VERSION, value.data);
 }
 
 static int check_key(const tenon_fields *fields, tenon_verdict *verdict)
@@ -164,7 +164,7 @@ static int check_offer(const tenon_fields *fields, tenon_verdict *verdict)
 {
     const char *at;
     uint16_t rule = tenon_offer_check(fields, &at);
-    return rule == TENON_RULE_NONE || blame(verdict, 400, rule, at);
+    return rule == TENON_RULE_NONE ? 1 : blame(verdict, 400, rule, at);
 }
 
 int tenon_upgrade_check(tenon_str method, tenon_str target, uint16_t version, const tenon_fields *fields,
@@ -202,9 +202,7 @@ int tenon_server_accept(const tenon_fields *request, const tenon_answer *answer,
     if (status != TENON_OK)
         return status;
     (void)tenon_header_find(request, "Sec-WebSocket-Key", &key);
-    status = tenon_key_accept(key.data, key.size, accept);
-    if (status != TENON_OK)
-        return status;
+    (void)tenon_key_accept(key.data, key.size, accept); /* it was good when the request was judged */
     tenon_text_string(out, "HTTP/1.1 101 Switching Protocols\r\n"
                            "Upgrade: websocket\r\n"
                            "Connection: Upgrade\r\n");

@@ -34,8 +34,10 @@ def add_lines(file, segments):
             inside.append(segments[at])
             at += 1
         counts = [s[2] for s in inside if s[3] and s[4] and not s[5]]
-        if around is not None and around[3]:
+        if around is not None and around[3] and not around[5]:
             counts.append(around[2])
+        if around is not None and around[5]:  # from a gap between two statements: what comes behind it
+            counts += [s[2] for s in inside[:1] if s[3] and not s[5]]
         if counts:
             add(file["lines"], (line, 1, "line not reached"), max(counts) > 0)
         if inside:
