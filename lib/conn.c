@@ -218,8 +218,7 @@ static int is_over(const tenon_conn *conn)
 
 static int is_writable(const tenon_conn *conn)
 {
-    return conn->want_room > 0 && tenon_state(conn) == TENON_OPEN &&
-           (conn->deflate & DEFLATE_WANTS_DEFLATE) == 0 &&
+    return conn->want_room > 0 && (conn->deflate & DEFLATE_WANTS_DEFLATE) == 0 &&
            (conn->bits & (BIT_REF | BIT_PONG_PENDING)) == 0 && tenon_queue_room(&conn->queue) >= conn->want_room;
 }
 

@@ -9,11 +9,13 @@
 #
 #   --interop  also the real world: browsers, proxies, peers, bad networks, crowds;
 #              installs what they need, and writes the tables of the README
-#   --full     all that, and fuzzes for longer
+#              looks at what of the library the tests reach, too
+#   --full     all that, fuzzes for longer, and looks at whether the tests notice changes
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
 fuzz_seconds=30
+mutants=
 real=
 case "${1:-}" in
 '') ;;
@@ -21,6 +23,7 @@ case "${1:-}" in
 --full)
     real=1
     fuzz_seconds=600
+    mutants=200
     ;;
 *)
     echo "usage: sh test/run.sh [--interop | --full]" >&2
@@ -39,7 +42,6 @@ has() {
 #include <setjmp.h>
 #include <cmocka.h>' | gcc -E - ;;
     libnewlib-arm-none-eabi) echo '#include <string.h>' | arm-none-eabi-gcc -E - ;;
-    libclang-rt-19-dev) runtime asan ;;
     libfuzzer-19-dev) runtime fuzzer ;;
     python3-websockets) /usr/bin/python3 -c 'import websockets' ;;
     gcc-arm-none-eabi) command -v arm-none-eabi-gcc ;;
@@ -60,6 +62,8 @@ has() {
     libwslay-dev) test -e /usr/include/wslay/wslay.h ;;
     python3-autobahn) /usr/bin/python3 -c 'import autobahn.asyncio' ;;
     iproute2) command -v ip && command -v tc ;;
+    llvm-19) command -v llvm-cov-19 && command -v llvm-profdata-19 ;;
+    libclang-rt-19-dev) runtime asan && runtime profile ;;
     fonts-dejavu-core) test -d /usr/share/fonts/truetype/dejavu ;;
     ca-certificates) test -s /etc/ssl/certs/ca-certificates.crt ;;
     *) command -v "$1" ;;
@@ -78,7 +82,7 @@ wanted='gcc g++ make cmake binutils git pkg-config ca-certificates libcmocka-dev
 [ -z "$real" ] || wanted="$wanted
     chromium firefox-esr fonts-dejavu-core nginx haproxy apache2 caddy iproute2
     libboost-dev libwebsocketpp-dev libwebsockets-dev libwslay-dev python3-autobahn
-    golang-go golang-github-gorilla-websocket-dev golang-nhooyr-websocket-dev default-jdk-headless"
+    llvm-19 golang-go golang-github-gorilla-websocket-dev golang-nhooyr-websocket-dev default-jdk-headless"
 
 lacking() {
     for package in $wanted; do
@@ -222,6 +226,8 @@ step "fuzz: $fuzz_seconds s" timeout $((fuzz_seconds * 2 + 180)) sh fuzz/run.sh 
 step 'programs of the README' timeout 120 sh test/readme.sh
 
 if [ -n "$real" ]; then
+    step 'coverage' timeout 600 sh test/coverage/run.sh build/coverage
+    [ -z "$mutants" ] || step "mutants: $mutants" timeout 900 /usr/bin/python3 test/mutants/mutate.py --sample $mutants
     area 'relay' 200 sh test/relay/run.sh build
     area 'peers' 400 sh test/peers/run.sh build
     area 'proxies' 400 sh test/proxies/run.sh build

@@ -1034,11 +1034,16 @@ static void test_bad_behind_the_limit(void **state)
 {
     static const uint8_t payload[] = {0x00, 0x05, 0x00, 0xfa, 0xff, 'H', 'e', 'l', 'l', 'o', 0x06};
     setup s = setup_of(TENON_SERVER);
+    uint8_t octets[32];
+    size_t size;
     pair p;
     (void)state;
     s.max_message = 5;
     pair_open(&p, &s);
-    give_frame(&p.b, 0xc2, payload, sizeof payload);
+    size = peer_frame(s.role, octets, 0xc2, payload, sizeof payload);
+    give(&p.b, octets, size - 1);
+    assert_none(&p.b);
+    give(&p.b, octets + size - 1, 1);
     assert_none(&p.b);
     run_to_closed(&p.b);
     assert_int_equal(p.b.event.rule, TENON_RULE_DEFLATE);

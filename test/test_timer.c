@@ -929,22 +929,38 @@ static void test_ping_leaves_behind_a_close(void **state)
         start_open(&b, 0);
         tick(&b, 1000);
         assert_none(&b);
-        if (kept)
-            flush_out(&b);
         tick(&b, 1100);
         give_frame(&b, 0x88, "\x03\xe8", 2);
         assert_next(&b, TENON_EV_CLOSE);
         assert_deadline(&b, 6100);
         tick(&b, 1200);
-        if (kept) {
+        if (kept)
             assert_int_equal(tenon_again(b.conn), TENON_OK);
-            assert_next(&b, TENON_EV_CLOSE);
-        }
         flush_out(&b);
+        if (kept)
+            assert_next(&b, TENON_EV_CLOSE);
         assert_none(&b);
         assert_deadline(&b, 6100);
         bench_stop(&b);
     }
+}
+
+/* Time may end the connection while OPEN is kept. */
+static void test_kept_open(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    bench_start(&b, 512, 512);
+    tick(&b, 0);
+    assert_next(&b, TENON_EV_OPEN);
+    assert_int_equal(tenon_send(b.conn, TENON_TEXT, "Hello", 5, 0), TENON_OK);
+    assert_int_equal(tenon_again(b.conn), TENON_OK);
+    tick(&b, 60000);
+    assert_next(&b, TENON_EV_CLOSED);
+    assert_int_equal(b.event.rule, TENON_RULE_STALL_TIMEOUT);
+    assert_none(&b);
+    bench_stop(&b);
 }
 
 int main(void)
@@ -976,6 +992,7 @@ int main(void)
         cmocka_unit_test(test_ping_without_key),
         cmocka_unit_test(test_no_ping_behind_a_close),
         cmocka_unit_test(test_ping_leaves_behind_a_close),
+        cmocka_unit_test(test_kept_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

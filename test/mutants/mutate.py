@@ -14,9 +14,10 @@ usage: mutate.py [--all | --sample N] [--seed S] [--file lib/x.c]... [--jobs N]
 
 For each mutant the files that it is a part of are compiled with -O1. What does not
 compile is no mutant, and what compiles to the same octets as the original is none
-either. Then run, until one fails: the unit test of the file's name, the other unit
-tests that call the file, the transcripts; those that take longer than SLOW are left
-out, but for the first. What survives is run again with the sanitizers.
+either. Then run, the quickest first, until one fails: the unit test of the file's name,
+the other unit tests that call the file, and the transcripts; of the last two those that
+take longer than SLOW are left out. What survives is run again with the sanitizers, and
+the quick ones of these tests.
 
 equivalent.txt lists mutants that no test can tell from the original, each with its
 reason. An entry that stands for no mutant is an error.
@@ -40,7 +41,8 @@ import time
 
 from mutants import mutants_of
 
-SLOW = 1.5       # seconds that a test may take to be run for each mutant
+SLOW = 1.0       # seconds that a test may take to be run for each mutant
+QUICK = 0.3      # and with the sanitizers
 LEAST = 95       # per cent
 HERE = pathlib.Path(__file__).resolve().parent
 COMPILE = ["gcc", "-std=c99", "-Iinclude", "-Ilib", "-Itest", "-w",
@@ -170,11 +172,9 @@ class Tests:
 
     def of(self, file):
         """Those that are run, in order."""
-        def order(test):
-            own = test[5:] in [pathlib.Path(source).stem for source in [file] + self.includers(file)]
-            return (0 if own else 2 if test.endswith(".txt") else 1), self.times[test]
-        tests = sorted(self.candidates(file), key=order)
-        return [test for test in tests if order(test)[0] == 0 or self.times[test] <= SLOW]
+        own = {"test_" + pathlib.Path(source).stem for source in [file] + self.includers(file)}
+        tests = sorted(self.candidates(file), key=self.times.get)
+        return [test for test in tests if test in own or self.times[test] <= SLOW]
 
 
 class Trial:
@@ -210,7 +210,7 @@ class Trial:
         environment = dict(os.environ, ASAN_OPTIONS="hard_rss_limit_mb=1500:detect_leaks=0")
         slower = 1 if mode == "plain" else 6
         for test in self.tests.of(self.mutant.file):
-            if mode != "plain" and self.tests.times[test] > SLOW / 2:
+            if mode != "plain" and self.tests.times[test] > QUICK:
                 continue
             name = name_of(test)
             self.tests.prepare(mode, name)
