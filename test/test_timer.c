@@ -963,6 +963,46 @@ static void test_kept_open(void **state)
     bench_stop(&b);
 }
 
+/* The shortest interval there is. */
+static void test_ping_each_millisecond(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.ping_ms = 1;
+    start_open(&b, 0);
+    assert_deadline(&b, 1);
+    tick(&b, 1);
+    assert_none(&b);
+    flush_out(&b);
+    assert_wire(&b, 0x89, "\0\0\0\1", 4);
+    assert_deadline(&b, 2);
+    bench_stop(&b);
+}
+
+/* When all that is left is to tell of the end, there is no deadline; nor before the
+ * first tick. */
+static void test_no_deadline_at_the_end(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.ping_ms = 1;
+    bench_open_sized(&b, 512, 0);
+    assert_deadline(&b, TENON_NEVER);
+    assert_int_equal(tenon_wants(b.conn), TENON_WANTS_READ);
+    bench_stop(&b);
+    bench_config(&b, SERVER);
+    start_own_close(&b, 0);
+    assert_deadline(&b, 5000);
+    assert_int_equal(tenon_abort(b.conn, TENON_LOCAL), TENON_OK);
+    assert_deadline(&b, TENON_NEVER);
+    tick(&b, 5000);
+    assert_next(&b, TENON_EV_CLOSED);
+    assert_string_equal(tenon_rule_name(b.event.rule), tenon_rule_name(TENON_RULE_ABORT));
+    bench_stop(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -993,6 +1033,8 @@ int main(void)
         cmocka_unit_test(test_no_ping_behind_a_close),
         cmocka_unit_test(test_ping_leaves_behind_a_close),
         cmocka_unit_test(test_kept_open),
+        cmocka_unit_test(test_ping_each_millisecond),
+        cmocka_unit_test(test_no_deadline_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
