@@ -82,7 +82,7 @@ static int judge_response(tenon_conn *conn)
     verdict.size = (uint32_t)sizeof verdict;
     tenon_http1_unfold((char *)conn->rx, conn->held);
     client_head(conn, &head);
-    if (head.status >= 100 && head.status < 200 && head.status != 101)
+    if (head.status < 200 && head.status != 101)
         return skip_interim(conn);
     if (head.status != 101)
         return show_response(conn, &head);

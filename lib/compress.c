@@ -367,11 +367,11 @@ size_t tenon_inflate_size(const tenon_conn *conn)
 }
 
 /* What both lends refuse. free: the block that is lent now may go. */
-static int check_block(const tenon_conn *conn, const void *block, size_t size, size_t least, int is_free)
+static int check_block(const void *block, size_t size, size_t least, int is_free)
 {
     if (block == NULL && size > 0)
         return TENON_ERR_NULL;
-    if (least == 0 || conn->phase < TENON_PHASE_OPENING)
+    if (least == 0) /* nothing agreed */
         return TENON_ERR_STATE;
     if (block != NULL && (size < least || !tenon_block_aligned(block)))
         return TENON_ERR_SIZE;
@@ -382,7 +382,7 @@ int tenon_lend_deflate(tenon_conn *conn, void *block, size_t size)
 {
     tenon_deflater *made = NULL;
     int status = conn == NULL ? TENON_ERR_NULL
-                              : check_block(conn, block, size, tenon_deflate_size(conn), is_deflater_free(conn));
+                              : check_block(block, size, tenon_deflate_size(conn), is_deflater_free(conn));
     if (status != TENON_OK)
         return status;
     if (block != NULL && (made = tenon_deflater_make(settings(conn), conn->out_bits, block, size)) == NULL)
@@ -397,7 +397,7 @@ int tenon_lend_inflate(tenon_conn *conn, void *block, size_t size)
 {
     tenon_inflater *made = NULL;
     int status = conn == NULL ? TENON_ERR_NULL
-                              : check_block(conn, block, size, tenon_inflate_size(conn),
+                              : check_block(block, size, tenon_inflate_size(conn),
                                             conn->inflater == NULL || is_inflater_free(conn));
     if (status != TENON_OK)
         return status;

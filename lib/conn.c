@@ -102,14 +102,12 @@ static void set_rx(tenon_conn *conn, uint8_t *rx, size_t size)
 
 static int check_tx(const tenon_conn *conn, const void *tx, size_t size)
 {
-    uint32_t waiting = BIT_REF | BIT_PONG_PENDING | BIT_CLOSE_PENDING;
     if (tx == NULL && size > 0)
         return TENON_ERR_NULL;
     if (size < TENON_TX_MIN && tx != NULL)
         return TENON_ERR_SIZE;
-    if (conn->queue.used > 0 || (conn->queue.size > 0 && (conn->bits & waiting) != 0))
-        return TENON_ERR_BUSY;
-    return TENON_OK;
+    /* what waits for room waits only while something is in the queue */
+    return conn->queue.used > 0 ? TENON_ERR_BUSY : TENON_OK;
 }
 
 static void set_tx(tenon_conn *conn, uint8_t *tx, size_t size)
@@ -220,8 +218,7 @@ static int is_over(const tenon_conn *conn)
 
 static int is_writable(const tenon_conn *conn)
 {
-    return conn->want_room > 0 && tenon_state(conn) == TENON_OPEN &&
-           (conn->deflate & DEFLATE_WANTS_DEFLATE) == 0 &&
+    return conn->want_room > 0 && (conn->deflate & DEFLATE_WANTS_DEFLATE) == 0 &&
            (conn->bits & (BIT_REF | BIT_PONG_PENDING)) == 0 && tenon_queue_room(&conn->queue) >= conn->want_room;
 }
 
@@ -245,8 +242,6 @@ static int wants_next(const tenon_conn *conn)
 {
     if (conn->phase == TENON_PHASE_OPENING || conn->phase == TENON_PHASE_END || (conn->bits & BIT_AGAIN) != 0)
         return 1;
-    if (conn->phase == TENON_PHASE_DEAD)
-        return 0;
     if (conn->queue.done > 0 || is_writable(conn) || (conn->bits & BIT_BAD_TEXT) != 0)
         return 1;
     if (conn->phase == TENON_PHASE_BODY && conn->mark == 0)

@@ -46,6 +46,15 @@ TENON_INTERNAL const tenon_kernels *tenon_cpu_list(size_t i);
 TENON_INTERNAL void tenon_cpu_use(const tenon_kernels *kernels);
 
 #ifdef TENON_X86
+/* Registers in which the processor describes itself: ECX of leaf 1, EBX of leaf 7; and
+ * register 0 of the extended controls, with what the system keeps: bits 1 and 2 are those
+ * of AVX. The last can be asked for only where bit_OSXSAVE is set. */
+enum { TENON_CPU_LEAF_1, TENON_CPU_LEAF_7, TENON_CPU_KEPT };
+TENON_INTERNAL uint32_t tenon_cpu_ask(int what);
+
+/* What a processor can run that answers so, the best first; returns how many. */
+TENON_INTERNAL size_t tenon_cpu_find(uint32_t (*ask)(int what), const tenon_kernels *list[3]);
+
 TENON_INTERNAL extern const tenon_kernels tenon_kernels_avx2_sha;
 TENON_INTERNAL extern const tenon_kernels tenon_kernels_avx2;
 TENON_INTERNAL extern const tenon_kernels tenon_kernels_ssse3;

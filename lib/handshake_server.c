@@ -247,7 +247,7 @@ static int check_version(const asked *a, tenon_verdict *verdict)
     tenon_str value;
     if (count_of(a, PART_VERSION, "Sec-WebSocket-Version", &value) != 1 || !is_version(value))
         return blame(verdict, 400, TENON_RULE_VERSION, value.data);
-    return tenon_is(value, "13") || blame(verdict, 426, TENON_RULE_VERSION, value.data);
+    return tenon_is(value, "13") ? 1 : blame(verdict, 426, TENON_RULE_VERSION, value.data);
 }
 
 static int check_key(const asked *a, tenon_verdict *verdict)
@@ -267,7 +267,7 @@ static int check_offer(const asked *a, tenon_verdict *verdict)
     const char *at;
     uint16_t rule = tenon_offer_check(part_for(a, PART_PROTOCOL, &spaces[0]),
                                       part_for(a, PART_EXTENSIONS, &spaces[1]), &at);
-    return rule == TENON_RULE_NONE || blame(verdict, 400, rule, at);
+    return rule == TENON_RULE_NONE ? 1 : blame(verdict, 400, rule, at);
 }
 
 int tenon_upgrade_check(tenon_str method, tenon_str target, uint16_t version, const tenon_fields *fields,

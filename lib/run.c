@@ -93,7 +93,7 @@ static int deliver(tenon_conn *conn, const tenon_io *io)
     for (round = 0; round < ROUNDS_MAX; round++) {
         int flushed, moved = 0;
         status = tenon_run(conn, io->event, io->user);
-        if (status == TENON_DONE || status < 0)
+        if (status == TENON_DONE)
             return status;
         flushed = flush(conn, io, &moved);
         if (flushed < 0)

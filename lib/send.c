@@ -100,7 +100,7 @@ static int put_frame(tenon_conn *conn, uint8_t first, const void *payload, size_
     const tenon_config *config = conn->config;
     uint8_t *at = tenon_queue_place(&conn->queue, TENON_FRAME_HEADER_MAX + n), key[4];
     size_t head;
-    if (is_client(conn) && (config->random == NULL || config->random(config->random_user, key, 4) != 0))
+    if (is_client(conn) && config->random(config->random_user, key, 4) != 0)
         return random_failed(conn);
     if (at != NULL) {
         head = write_header(conn, at, first, n, key);
@@ -280,8 +280,7 @@ void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size)
  * goes out; only a message of several frames is broken off. */
 void tenon_send_cut(tenon_conn *conn)
 {
-    if ((conn->bits & BIT_REF_FIRST) == 0 || (conn->deflate & DEFLATE_REF) != 0 || conn->queue.size == 0 ||
-        conn->ref_left > ref_frame_size(conn))
+    if ((conn->bits & BIT_REF_FIRST) == 0 || (conn->deflate & DEFLATE_REF) != 0 || conn->ref_left > ref_frame_size(conn))
         drop_ref(conn);
 }
 

@@ -45,8 +45,7 @@ static void consider_open(const tenon_conn *conn, timer *best)
 int tenon_timer_ping_waits(const tenon_conn *conn)
 {
     timer ping = {TENON_NEVER, TIMER_NONE};
-    if (conn->queue.size > 0 || conn->phase != TENON_PHASE_FRAMES || is_ending(conn) ||
-        (conn->bits & BIT_TICKED) == 0)
+    if (conn->queue.size > 0 || conn->phase != TENON_PHASE_FRAMES || is_ending(conn))
         return 0;
     consider(&ping, TIMER_PING, conn->due, off_by_default(conn->config->ping_ms));
     return ping.which == TIMER_PING && ping.at <= conn->now;

@@ -154,7 +154,7 @@ static size_t check_blocks(const tenon_kernels *kernels, tenon_utf8 *state, cons
 static size_t last_block(const tenon_kernels *kernels, const uint8_t *text, size_t from, size_t n)
 {
     size_t begin = n - TENON_BLOCK < from ? n - TENON_BLOCK : from;
-    while ((text[begin] & 0xc0) == 0x80 && begin > 0)
+    while ((text[begin] & 0xc0) == 0x80)
         begin--;
     if (kernels->utf8(text + begin, TENON_BLOCK) == 0)
         return from;

@@ -9,11 +9,13 @@
 #
 #   --interop  also the real world: browsers, proxies, peers, bad networks, crowds, other
 #              languages; installs what they need, and writes the tables of the README
-#   --full     all that, and fuzzes for longer, with AFL++ too
+#   --full     all that, fuzzes for longer, with AFL++ too, and looks at what of the library
+#              the tests reach, and whether they notice changes
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
 fuzz_seconds=30
+mutants=
 real=
 full=
 case "${1:-}" in
@@ -23,6 +25,7 @@ case "${1:-}" in
     real=1
     full=1
     fuzz_seconds=600
+    mutants=200
     ;;
 *)
     echo "usage: sh test/run.sh [--interop | --full]" >&2
@@ -41,7 +44,6 @@ has() {
 #include <setjmp.h>
 #include <cmocka.h>' | gcc -E - ;;
     libnewlib-arm-none-eabi) echo '#include <string.h>' | arm-none-eabi-gcc -E - ;;
-    libclang-rt-19-dev) runtime asan ;;
     libfuzzer-19-dev) runtime fuzzer ;;
     abigail-tools) command -v abidw && command -v abidiff ;;
     gcc-aarch64-linux-gnu) command -v aarch64-linux-gnu-gcc ;;
@@ -66,6 +68,8 @@ has() {
     libwslay-dev) test -e /usr/include/wslay/wslay.h ;;
     python3-autobahn) /usr/bin/python3 -c 'import autobahn.asyncio' ;;
     iproute2) command -v ip && command -v tc ;;
+    llvm-19) command -v llvm-cov-19 && command -v llvm-profdata-19 ;;
+    libclang-rt-19-dev) runtime asan && runtime profile ;;
     fonts-dejavu-core) test -d /usr/share/fonts/truetype/dejavu ;;
     afl++) command -v afl-fuzz && command -v afl-clang-fast ;;
     ca-certificates) test -s /etc/ssl/certs/ca-certificates.crt ;;
@@ -88,7 +92,7 @@ wanted='gcc g++ make cmake binutils git pkg-config ca-certificates libcmocka-dev
     libboost-dev libwebsocketpp-dev libwebsockets-dev libwslay-dev python3-autobahn
     golang-go golang-github-gorilla-websocket-dev golang-nhooyr-websocket-dev default-jdk-headless
     luajit rustc"
-[ -z "$full" ] || wanted="$wanted afl++"
+[ -z "$full" ] || wanted="$wanted afl++ llvm-19"
 
 lacking() {
     for package in $wanted; do
@@ -245,6 +249,8 @@ if [ -n "$real" ]; then
     step 'build: one file' build build/one_file -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release \
         -DTENON_ONE_FILE=ON -DTENON_INSTALL=OFF
     cases one_file build/one_file
+    [ -z "$full" ] || step 'coverage' timeout 600 sh test/coverage/run.sh build/coverage
+    [ -z "$mutants" ] || step "mutants: $mutants" timeout 900 /usr/bin/python3 test/mutants/mutate.py --sample $mutants
     area 'relay' 200 sh test/relay/run.sh build
     area 'peers' 400 sh test/peers/run.sh build
     area 'proxies' 400 sh test/proxies/run.sh build

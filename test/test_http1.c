@@ -228,6 +228,8 @@ static void test_status_line_broken(void **state)
         {"HTTP/1.1 ", "0101 x\r\n", TENON_RULE_START_LINE, 0},
         {"HTTP/1.1 ", "099 x\r\n", TENON_RULE_START_LINE, 0},
         {"HTTP/1.1 1", "\r\n", TENON_RULE_START_LINE, 0},
+        {"HTTP/1.1 1", ":1 x\r\n", TENON_RULE_START_LINE, 0},
+        {"HTTP/1.1 1", "/1 x\r\n", TENON_RULE_START_LINE, 0},
         {"HTTP/1.1 10", " x\r\n", TENON_RULE_START_LINE, 0},
         {"HTTP/1.1 101", "1 x\r\n", TENON_RULE_START_LINE, 0},
         {"HTTP/1.1 101", "\tx\r\n", TENON_RULE_START_LINE, 0},
