@@ -5,12 +5,15 @@
 #include <string.h>
 
 #define WORDS 64
+#ifndef LINE
+#define LINE 2048
+#endif
 
 int program_main(int argc, char **argv);
 
 int main(void)
 {
-    static char line[2048];
+    static char line[LINE];
     static char *argv[WORDS + 1];
     int argc = 0;
     char *word;
