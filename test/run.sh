@@ -9,8 +9,8 @@
 #
 #   --interop  also the real world: browsers, proxies, peers, bad networks, crowds, other
 #              languages; installs what they need, and writes the tables of the README
-#   --full     all that, fuzzes for longer, with AFL++ too, and looks at what of the library
-#              the tests reach, and whether they notice changes
+#   --full     all that, fuzzes for longer, with AFL++ too, runs all tests on other processors,
+#              and looks at what of the library the tests reach, and if they notice changes
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -18,12 +18,14 @@ fuzz_seconds=30
 mutants=
 real=
 full=
+all_ports=
 case "${1:-}" in
 '') ;;
 --interop) real=1 ;;
 --full)
     real=1
     full=1
+    all_ports=--full
     fuzz_seconds=600
     mutants=200
     ;;
@@ -67,6 +69,20 @@ has() {
     libwebsockets-dev) test -e /usr/include/libwebsockets.h ;;
     libwslay-dev) test -e /usr/include/wslay/wslay.h ;;
     python3-autobahn) /usr/bin/python3 -c 'import autobahn.asyncio' ;;
+    qemu-system-misc) command -v qemu-system-riscv32 ;;
+    qemu-user) command -v qemu-s390x && command -v qemu-i386 ;;
+    gcc-riscv64-unknown-elf) command -v riscv64-unknown-elf-gcc ;;
+    picolibc-*) test -d "/usr/lib/picolibc/${1#picolibc-}" ;;
+    gcc-*-linux-gnu | gcc-*-linux-gnueabihf) command -v "${1#gcc-}-gcc" ;;
+    libc6-dev-s390x-cross) test -d /usr/s390x-linux-gnu/include ;;
+    libc6-dev-i386-cross) test -d /usr/i686-linux-gnu/include ;;
+    libc6-dev-armhf-cross) test -d /usr/arm-linux-gnueabihf/include ;;
+    libc6-dev-arm64-cross) test -d /usr/aarch64-linux-gnu/include ;;
+    musl-tools) command -v musl-gcc ;;
+    gcc-mingw-w64-x86-64) command -v x86_64-w64-mingw32-gcc ;;
+    libz-mingw-w64-dev) test -e /usr/x86_64-w64-mingw32/include/zlib.h ;;
+    wine64) test -e /usr/lib/wine/wine64 ;;
+    liblwip-dev) test -d /usr/include/lwip ;;
     iproute2) command -v ip && command -v tc ;;
     llvm-19) command -v llvm-cov-19 && command -v llvm-profdata-19 ;;
     libclang-rt-19-dev) runtime asan && runtime profile ;;
@@ -91,6 +107,9 @@ wanted='gcc g++ make cmake binutils git pkg-config ca-certificates libcmocka-dev
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
     libboost-dev libwebsocketpp-dev libwebsockets-dev libwslay-dev python3-autobahn
     golang-go golang-github-gorilla-websocket-dev golang-nhooyr-websocket-dev default-jdk-headless
+    qemu-system-arm qemu-system-misc qemu-user gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf
+    picolibc-arm-none-eabi gcc-s390x-linux-gnu libc6-dev-s390x-cross gcc-i686-linux-gnu libc6-dev-i386-cross
+    gcc-arm-linux-gnueabihf libc6-dev-armhf-cross musl-tools gcc-mingw-w64-x86-64 libz-mingw-w64-dev wine wine64 liblwip-dev gpgv
     luajit rustc"
 [ -z "$full" ] || wanted="$wanted afl++ llvm-19"
 
@@ -258,8 +277,11 @@ if [ -n "$real" ]; then
     area 'browsers' 400 sh test/browsers/run.sh build
     area 'crowds' 400 sh test/crowd/run.sh build
     step 'benchmark of speed, untimed' timeout 400 sh test/bench/speed.sh build 0
+    area 'ports' 7200 /usr/bin/python3 test/ports/run.py $all_ports build/ports
+    area 'firmware' 120 /usr/bin/python3 test/ports/firmware.py build/firmware build/examples/echo_server
+    area 'size and stack' 200 /usr/bin/python3 test/size/size.py build/size
     step 'tables of the README' /usr/bin/python3 test/tables.py README.md build/peers/table.md build/browsers/browsers.md \
-        build/asan/network/profiles.md
+        build/asan/network/profiles.md build/ports/ports.md build/firmware/firmware.md build/size/size.md
 fi
 
 # Last, for it asks what ran.
