@@ -181,7 +181,7 @@ int tenon_headers_check(const tenon_header *headers, size_t count)
 uint16_t tenon_offer_check(const tenon_fields *request, const char **at)
 {
     tenon_cursor cursor;
-    tenon_str name;
+    tenon_str name = {NULL, 0};
     size_t count;
     int status;
     memset(&cursor, 0, sizeof cursor);

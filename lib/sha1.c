@@ -15,7 +15,7 @@ typedef struct message {
     size_t padded_size;
 } message;
 
-static uint32_t rotate(uint32_t x, unsigned int n)
+static TENON_WRAPS uint32_t rotate(uint32_t x, unsigned int n)
 {
     return (x << n) | (x >> (32 - n));
 }
@@ -42,7 +42,7 @@ static uint32_t word_at(const message *m, size_t i)
 }
 
 /* Function and constant of round t (FIPS 180-4, 4.1.1 and 4.2.1). */
-static uint32_t mix(unsigned int t, uint32_t b, uint32_t c, uint32_t d)
+static TENON_WRAPS uint32_t mix(unsigned int t, uint32_t b, uint32_t c, uint32_t d)
 {
     switch (t / 20) {
     case 0:
@@ -58,7 +58,7 @@ static uint32_t mix(unsigned int t, uint32_t b, uint32_t c, uint32_t d)
 
 /* No word of the schedule is used more than 16 rounds later, so 16 of the 80 are
  * kept; every index is taken modulo 16. */
-static void compress(uint32_t h[5], uint32_t w[BLOCK_WORDS])
+static TENON_WRAPS void compress(uint32_t h[5], uint32_t w[BLOCK_WORDS])
 {
     uint32_t a = h[0], b = h[1], c = h[2], d = h[3], e = h[4];
     unsigned int t;

@@ -15,11 +15,13 @@ cd "$(dirname "$0")/.." || exit 1
 
 fuzz_seconds=30
 real=
+full=
 case "${1:-}" in
 '') ;;
 --interop) real=1 ;;
 --full)
     real=1
+    full=1
     fuzz_seconds=600
     ;;
 *)
@@ -39,7 +41,7 @@ has() {
 #include <setjmp.h>
 #include <cmocka.h>' | gcc -E - ;;
     libnewlib-arm-none-eabi) echo '#include <string.h>' | arm-none-eabi-gcc -E - ;;
-    libclang-rt-19-dev) runtime asan ;;
+    libclang-rt-19-dev) runtime asan && runtime msan ;;
     libfuzzer-19-dev) runtime fuzzer ;;
     python3-websockets) /usr/bin/python3 -c 'import websockets' ;;
     gcc-arm-none-eabi) command -v arm-none-eabi-gcc ;;
@@ -79,6 +81,8 @@ wanted='gcc g++ make cmake binutils git pkg-config ca-certificates libcmocka-dev
     chromium firefox-esr fonts-dejavu-core nginx haproxy apache2 caddy iproute2 valgrind
     libboost-dev libwebsocketpp-dev libwebsockets-dev libwslay-dev python3-autobahn
     golang-go golang-github-gorilla-websocket-dev golang-nhooyr-websocket-dev default-jdk-headless"
+
+[ -z "$full" ] || wanted="$wanted clang-tidy-19"
 
 lacking() {
     for package in $wanted; do
@@ -149,10 +153,13 @@ build() {
     cmake -S . -B "$directory" "$@" && cmake --build "$directory" -j 2 -- -k
 }
 
-# cases NAME DIRECTORY: runs what ctest knows there, and counts its cases.
+# cases NAME DIRECTORY [OPTION...]: runs what ctest knows there, and counts its cases.
 cases() {
     junit=$results/$1.xml
-    step "tests: $1" ctest --test-dir "$2" -j 2 --no-tests=error --output-on-failure \
+    where=$2
+    label="tests: $1"
+    shift 2
+    step "$label" ctest --test-dir "$where" "$@" -j 2 --no-tests=error --output-on-failure \
         --test-output-size-passed 100000000 --output-junit "$junit"
     [ -f "$junit" ] || return 0
     run=$(sed -n 's/^[[:space:]]*tests="\([0-9]*\)".*/\1/p' "$junit" | head -n 1)
@@ -169,6 +176,14 @@ cases sanitizers build/asan
 
 step 'build: release' build build -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
 cases release build
+
+# Unit tests always, what takes longer under --full.
+some='-L unit'
+[ -z "$full" ] || some=
+for kind in integer memory; do
+    step "build: $kind sanitizer" sh test/checks/sanitizer.sh $kind build/$kind
+    cases "$kind" build/$kind $some
+done
 
 step 'build: shared' build build/shared -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release \
     -DBUILD_SHARED_LIBS=ON -DTENON_BUILD_TESTS=OFF
@@ -209,6 +224,7 @@ step 'check: layers' check layers.py
 step 'check: length of functions' check functions.py lib/*.[ch] lib/*/*.c
 step 'check: length of functions in examples' check functions.py examples/*.c examples/*/*.[ch]
 step 'check: strict compilation' sh test/checks/strict.sh build/checks/strict
+[ -z "$full" ] || step 'check: clang-tidy' sh test/checks/tidy.sh
 step 'check: symbols' check symbols.py build/libtenon.a
 for cpu in m0 m4; do
     step "check: symbols on cortex-$cpu" check symbols.py --tools arm-none-eabi- build/checks/strict/cortex-$cpu/*.o
