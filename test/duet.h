@@ -83,7 +83,8 @@ typedef struct party {
     unsigned step; /* in its script */
     unsigned random_calls;
     int asked;   /* tenon_close was called */
-    int aborted; /* tenon_abort was, which drops the current event */
+    int aborted; /* tenon_abort was */
+    int dropped; /* and so the current event was */
     /* what it heard */
     unsigned heard;
     size_t heard_at;
@@ -101,6 +102,7 @@ typedef struct duet {
     uint64_t now;
     uint64_t wake;  /* when something will happen by itself, if it is not over */
     uint64_t moves; /* grows with whatever happens */
+    int idle;       /* nothing has, in the round before */
     uint64_t seed;
     int pull; /* driven by tenon_next, not by tenon_pump */
     int chunks;
@@ -421,6 +423,7 @@ static inline int duet_abort(party *p, int cause)
     int status = tenon_abort(p->conn, cause);
     DUET_CHECK(p, status == (p->closed ? TENON_ERR_STATE : TENON_OK));
     p->aborted = 1;
+    p->dropped = 1;
     p->kept = 0;
     p->duet->moves++;
     return status;
@@ -510,12 +513,13 @@ static inline int duet_event(tenon_conn *conn, const tenon_event *event, void *u
     p->duet->moves++;
     hear(p, event);
     p->last = *event;
+    p->dropped = 0;
     p->in_callback = !p->duet->pull && !p->closed;
     answer = p->duet->answer(p, event);
     p->in_callback = 0;
     if (p->closed)
         return TENON_CONTINUE;
-    p->kept = answer == TENON_AGAIN && !p->aborted;
+    p->kept = answer == TENON_AGAIN && !p->dropped;
     (void)conn;
     return answer;
 }
@@ -639,6 +643,7 @@ static inline void duet_turn(party *p)
         check_over(p);
         return;
     }
+    DUET_CHECK(p, (tenon_wants(p->conn) & ~(uint32_t)(TENON_FREE_DEFLATE | TENON_FREE_INFLATE)) != 0);
     duet_lend(p);
     p->duet->speak(p);
 }
@@ -698,7 +703,8 @@ static inline int duet_go(duet *d)
     duet_turn(&d->server);
     if (d->client.closed && d->server.closed)
         return 0;
-    if (d->moves != moves)
+    d->idle = d->moves == moves ? d->idle + 1 : 0;
+    if (d->idle < 2) /* one round may do no more than leave an event */
         return 1;
     when = d->client.closed ? TENON_NEVER : tenon_deadline(d->client.conn);
     other = d->server.closed ? TENON_NEVER : tenon_deadline(d->server.conn);
