@@ -16,12 +16,16 @@ cd "$(dirname "$0")/.." || exit 1
 fuzz_seconds=30
 real=
 full=
+soak=100000
+differential=100000
 case "${1:-}" in
 '') ;;
 --interop) real=1 ;;
 --full)
     real=1
     full=1
+    soak=1000000
+    differential=1000000
     fuzz_seconds=600
     ;;
 *)
@@ -176,11 +180,15 @@ cases sanitizers build/asan
 
 step 'build: release' build build -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
 cases release build
+step 'soak' timeout 600 build/test/soak --connections $soak
+step 'soak: sanitizers' timeout 600 build/asan/test/soak --connections $((soak / 10))
 
 # Unit tests always, what takes longer under --full.
 some='-L unit'
 [ -z "$full" ] || some=
-for kind in integer memory; do
+kinds=integer
+[ -z "$real" ] || kinds='integer memory'
+for kind in $kinds; do
     step "build: $kind sanitizer" sh test/checks/sanitizer.sh $kind build/$kind
     cases "$kind" build/$kind $some
 done
@@ -244,6 +252,7 @@ if [ -n "$real" ]; then
     area 'networks' 400 sh test/network/run.sh build/asan
     area 'browsers' 400 sh test/browsers/run.sh build
     area 'crowds' 400 sh test/crowd/run.sh build
+    step 'differential' timeout 200 sh test/differential/run.sh build --streams $differential
     step 'benchmark of speed, untimed' timeout 400 sh test/bench/speed.sh build 0
     step 'tables of the README' /usr/bin/python3 test/tables.py README.md build/peers/table.md build/browsers/browsers.md \
         build/asan/network/profiles.md

@@ -22,6 +22,15 @@ static void give_up(const struct party *p, const char *what) __attribute__((nore
 
 #include "duet.h"
 
+/* Whose own memory grows. */
+#if defined(__SANITIZE_ADDRESS__)
+#define UNDER_SANITIZER 1
+#elif defined(__has_feature)
+#define UNDER_SANITIZER (__has_feature(address_sanitizer) || __has_feature(memory_sanitizer))
+#else
+#define UNDER_SANITIZER 0
+#endif
+
 /* Resident memory may differ by so much between a tenth of the way and its end. */
 #define GROWTH_MAX (512L * 1024)
 
@@ -358,7 +367,7 @@ int main(int argc, char **argv)
     while (!is_over(1))
         run_one(total.first + total.connections);
     late = resident();
-#if !defined(__SANITIZE_ADDRESS__)
+#if !UNDER_SANITIZER
     if (late - early > GROWTH_MAX) {
         printf("FAIL soak: seed %llu: resident memory has grown from %ld to %ld\n", (unsigned long long)total.seed,
                early, late);
