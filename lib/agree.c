@@ -24,8 +24,9 @@ static uint8_t window_bits(tenon_str value)
         char c = value.data[i];
         if (c == '\\')
             continue;
-        if (c < '0' || c > '9' || (digits == 0 && c == '0') || ++digits > 2)
+        if (c < '0' || c > '9' || (digits == 0 && c == '0') || digits == 2)
             return 0;
+        digits++;
         number = number * 10 + (unsigned)(c - '0');
     }
     return number >= 8 && number <= 15 ? (uint8_t)number : 0;

@@ -21,6 +21,14 @@
 #define TENON_APART
 #endif
 
+/* Functions whose unsigned arithmetic is meant to wrap: the integer sanitizer, which takes
+ * that for a mistake everywhere else, passes them over. */
+#if defined(__clang__) && __clang_major__ >= 12
+#define TENON_WRAPS __attribute__((no_sanitize("unsigned-integer-overflow", "unsigned-shift-base")))
+#else
+#define TENON_WRAPS
+#endif
+
 /* Who optimizes for size goes without the straight lines for the most frequent cases:
  * the long way does all that they do. */
 #ifdef __OPTIMIZE_SIZE__

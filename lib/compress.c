@@ -385,7 +385,9 @@ int tenon_lend_deflate(tenon_conn *conn, void *block, size_t size)
                               : check_block(block, size, tenon_deflate_size(conn), is_deflater_free(conn));
     if (status != TENON_OK)
         return status;
-    if (block != NULL && (made = tenon_deflater_make(settings(conn), conn->out_bits, block, size)) == NULL)
+    if (block != NULL)
+        made = tenon_deflater_make(settings(conn), conn->out_bits, block, size);
+    if (block != NULL && made == NULL)
         return TENON_ERR_SIZE;
     conn->deflater = made;
     if (made != NULL)
@@ -401,7 +403,9 @@ int tenon_lend_inflate(tenon_conn *conn, void *block, size_t size)
                                             conn->inflater == NULL || is_inflater_free(conn));
     if (status != TENON_OK)
         return status;
-    if (block != NULL && (made = tenon_inflater_make(settings(conn)->codec, conn->in_bits, block, size)) == NULL)
+    if (block != NULL)
+        made = tenon_inflater_make(settings(conn)->codec, conn->in_bits, block, size);
+    if (block != NULL && made == NULL)
         return TENON_ERR_SIZE;
     conn->inflater = made;
     if ((conn->deflate & DEFLATE_WANTS_INFLATE) != 0 && made != NULL) {

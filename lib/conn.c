@@ -222,10 +222,11 @@ static int is_writable(const tenon_conn *conn)
            (conn->bits & (BIT_REF | BIT_PONG_PENDING)) == 0 && tenon_queue_room(&conn->queue) >= conn->want_room;
 }
 
-/* Octets that were taken back may come again with more of them, which then need no rx. */
-static int wants_read(const tenon_conn *conn)
+/* Whether it goes on with octets that are not here: when the current event is left. Those
+ * that were taken back may come again with more of them, which then need no rx. */
+static int wants_input(const tenon_conn *conn)
 {
-    if ((conn->bits & (BIT_EOF | BIT_EVENT)) != 0 || conn->in_left > 0 || tenon_timer_rests(conn))
+    if ((conn->bits & BIT_EOF) != 0 || conn->in_left > 0 || tenon_timer_rests(conn))
         return 0;
     return conn->phase == TENON_PHASE_HEAD || conn->phase == TENON_PHASE_FRAMES || conn->phase == TENON_PHASE_BODY ||
            conn->phase == TENON_PHASE_DRAIN;
@@ -250,6 +251,8 @@ static int wants_next(const tenon_conn *conn)
         return 1;
     if (has_input(conn) && conn->phase != TENON_PHASE_DECIDE && (conn->bits & BIT_WANTS_RX) == 0)
         return 1;
+    if ((conn->bits & BIT_EVENT) != 0 && wants_input(conn))
+        return 1;
     return tenon_timer_due(conn);
 }
 
@@ -272,7 +275,7 @@ uint32_t tenon_wants(const tenon_conn *conn)
         return 0;
     if (conn->phase == TENON_PHASE_DEAD)
         return TENON_WANTS_CLOSE;
-    wants |= wants_read(conn) ? TENON_WANTS_READ : 0u;
+    wants |= (conn->bits & BIT_EVENT) == 0 && wants_input(conn) ? TENON_WANTS_READ : 0u;
     wants |= conn->queue.pending > 0 ? TENON_WANTS_WRITE : 0u;
     if (conn->bits & BIT_WANTS_RX)
         wants |= conn->deflate & DEFLATE_WANTS_INFLATE ? TENON_WANTS_INFLATE : TENON_WANTS_RX;

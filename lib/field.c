@@ -272,7 +272,7 @@ static char peek(tenon_str s, size_t *position)
 {
     while (*position < s.size && is_blank(s.data[*position]))
         (*position)++;
-    return *position < s.size ? s.data[*position] : '\0';
+    return (char)(*position < s.size ? s.data[*position] : '\0');
 }
 
 /* The token that begins at *position, perhaps empty. */

@@ -51,8 +51,9 @@ static reference load(const tenon_queue *queue, uint32_t distance)
     return ref;
 }
 
-/* Frees what is acknowledged and needs no release. */
-static void trim(tenon_queue *queue)
+/* Frees what is acknowledged and needs no release. The distances of descriptors that
+ * are no more wrap: nobody looks at them. */
+static TENON_WRAPS void trim(tenon_queue *queue)
 {
     uint32_t keep;
     while (queue->done > 0) {

@@ -14,7 +14,7 @@
 int tenon_run(tenon_conn *conn, tenon_event_fn event, void *user)
 {
     tenon_event current;
-    int answer, status;
+    int answer = TENON_CONTINUE, status;
     if (conn == NULL || event == NULL)
         return TENON_ERR_NULL;
     status = tenon_guard(conn, 1);

@@ -9,7 +9,7 @@
 /* What is left for octets in a last block: behind them stand 0x80 and, in 8, the length. */
 #define LAST_MAX 55
 
-static uint32_t rotate(uint32_t x, unsigned int n)
+static TENON_WRAPS uint32_t rotate(uint32_t x, unsigned int n)
 {
     return (x << n) | (x >> (32 - n));
 }
@@ -40,7 +40,7 @@ static uint32_t word(uint32_t w[BLOCK_WORDS], unsigned int t)
 }
 
 /* One round; more: what function, constant and word add up to. */
-static void turn(uint32_t s[5], uint32_t more)
+static TENON_WRAPS void turn(uint32_t s[5], uint32_t more)
 {
     more += rotate(s[0], 5) + s[4];
     s[4] = s[3];
@@ -51,7 +51,7 @@ static void turn(uint32_t s[5], uint32_t more)
 }
 
 /* Functions and constants: FIPS 180-4, 4.1.1 and 4.2.1. */
-static void compress(uint32_t h[5], uint32_t w[BLOCK_WORDS])
+static TENON_WRAPS void compress(uint32_t h[5], uint32_t w[BLOCK_WORDS])
 {
     uint32_t s[5];
     unsigned int t;

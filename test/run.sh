@@ -19,6 +19,8 @@ mutants=
 real=
 full=
 all_ports=
+soak=100000
+differential=100000
 case "${1:-}" in
 '') ;;
 --interop) real=1 ;;
@@ -26,6 +28,8 @@ case "${1:-}" in
     real=1
     full=1
     all_ports=--full
+    soak=1000000
+    differential=1000000
     fuzz_seconds=600
     mutants=200
     ;;
@@ -113,6 +117,8 @@ wanted='gcc g++ make cmake binutils git pkg-config ca-certificates libcmocka-dev
     luajit rustc"
 [ -z "$full" ] || wanted="$wanted afl++ llvm-19"
 
+[ -z "$full" ] || wanted="$wanted clang-tidy-19"
+
 lacking() {
     for package in $wanted; do
         has "$package" || printf ' %s' "$package"
@@ -182,10 +188,13 @@ build() {
     cmake -S . -B "$directory" "$@" && cmake --build "$directory" -j 2 -- -k
 }
 
-# cases NAME DIRECTORY: runs what ctest knows there, and counts its cases.
+# cases NAME DIRECTORY [OPTION...]: runs what ctest knows there, and counts its cases.
 cases() {
     junit=$results/$1.xml
-    step "tests: $1" ctest --test-dir "$2" -j 2 --no-tests=error --output-on-failure \
+    where=$2
+    label="tests: $1"
+    shift 2
+    step "$label" ctest --test-dir "$where" "$@" -j 2 --no-tests=error --output-on-failure \
         --test-output-size-passed 100000000 --output-junit "$junit"
     [ -f "$junit" ] || return 0
     run=$(sed -n 's/^[[:space:]]*tests="\([0-9]*\)".*/\1/p' "$junit" | head -n 1)
@@ -202,6 +211,15 @@ cases sanitizers build/asan
 
 step 'build: release' build build -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
 cases release build
+step 'soak' timeout 600 build/test/soak --connections $soak
+step 'soak: sanitizers' timeout 600 build/asan/test/soak --connections $((soak / 10))
+
+kinds=
+[ -z "$full" ] || kinds='integer memory'
+for kind in $kinds; do
+    step "build: $kind sanitizer" sh test/checks/sanitizer.sh $kind build/$kind
+    cases "$kind" build/$kind
+done
 
 step 'build: shared' build build/shared -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release \
     -DBUILD_SHARED_LIBS=ON -DTENON_BUILD_TESTS=OFF -DTENON_INSTALL=OFF
@@ -242,6 +260,7 @@ step 'check: layers' check layers.py
 step 'check: length of functions' check functions.py lib/*.[ch] lib/*/*.c
 step 'check: length of functions in examples' check functions.py examples/*.c examples/*/*.[ch]
 step 'check: strict compilation' sh test/checks/strict.sh build/checks/strict
+[ -z "$full" ] || step 'check: clang-tidy' sh test/checks/tidy.sh
 step 'check: symbols' check symbols.py build/libtenon.a
 for cpu in m0 m4; do
     step "check: symbols on cortex-$cpu" check symbols.py --tools arm-none-eabi- build/checks/strict/cortex-$cpu/*.o
@@ -276,6 +295,7 @@ if [ -n "$real" ]; then
     area 'networks' 400 sh test/network/run.sh build/asan
     area 'browsers' 400 sh test/browsers/run.sh build
     area 'crowds' 400 sh test/crowd/run.sh build
+    step 'differential' timeout 200 sh test/differential/run.sh build --streams $differential
     step 'benchmark of speed, untimed' timeout 400 sh test/bench/speed.sh build 0
     area 'ports' 7200 /usr/bin/python3 test/ports/run.py $all_ports build/ports
     area 'firmware' 120 /usr/bin/python3 test/ports/firmware.py build/firmware build/examples/echo_server

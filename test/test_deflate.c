@@ -774,7 +774,7 @@ static void test_bound_and_window(void **state)
 {
     enum { SIZE = 70000 };
     static const size_t sizes[] = {0, 1, 2, 63, 64, 65, 255, 256, 1000, 4096, 16384, 40000, SIZE};
-    uint8_t *plain = malloc(SIZE), *packed = malloc(2 * SIZE), *out = malloc(SIZE + 1);
+    uint8_t *plain = calloc(SIZE, 1), *packed = malloc(2 * SIZE), *out = malloc(SIZE + 1);
     unsigned bits, memory_level;
     uint64_t seed = 5;
     size_t i;

@@ -756,6 +756,33 @@ static void test_over_at_once(void **state)
     bench_stop(&b);
 }
 
+/* Who stops in an event that used up all that was lent is told to come again: only then
+ * is anything read. */
+static void test_stop_wants(void **state)
+{
+    static const int types[] = {TENON_EV_OPEN, TENON_EV_DATA, TENON_EV_PING};
+    static script s;
+    size_t i;
+    (void)state;
+    for (i = 0; i < COUNT_OF(types); i++) {
+        tenon_io io;
+        bench b;
+        begin(&b, &s);
+        io = io_of(&s);
+        s.endless = 1;
+        s.read_most = 1; /* so that an event is the last of what was lent */
+        s.answer = TENON_STOP;
+        s.at = (unsigned)i + 1;
+        while (tenon_pump(b.conn, &io) != TENON_STOPPED) {
+        }
+        assert_int_equal(s.last.type, types[i]);
+        assert_int_equal(tenon_wants(b.conn) & (TENON_WANTS_NEXT | TENON_WANTS_READ), TENON_WANTS_NEXT);
+        assert_true(tenon_pump(b.conn, &io) >= 0);
+        assert_true((tenon_wants(b.conn) & TENON_WANTS_READ) != 0);
+        bench_stop(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -777,6 +804,7 @@ int main(void)
         cmocka_unit_test(test_nothing_moves),
         cmocka_unit_test(test_endless_turn),
         cmocka_unit_test(test_over_at_once),
+        cmocka_unit_test(test_stop_wants),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
