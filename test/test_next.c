@@ -368,6 +368,30 @@ static void test_between(void **state)
     bench_stop(&b);
 }
 
+/* Steps are counted, on either way: at least one for each message. */
+static void test_steps(void **state)
+{
+    static frame f;
+    size_t r;
+    int i;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        bench b;
+        uint64_t before;
+        bench_open(&b, roles[r]);
+        make(&f, roles[r], 0x81, (const uint8_t *)"Hello", 5);
+        before = b.stats.steps;
+        for (i = 0; i < 100; i++) {
+            give(&b, f.octets, f.size);
+            assert_next(&b, TENON_EV_DATA);
+            assert_none(&b);
+            assert_true(b.stats.steps - before >= (uint64_t)i + 1);
+        }
+        assert_true(b.stats.steps - before < 1000);
+        bench_stop(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_headers), cmocka_unit_test(test_limit),  cmocka_unit_test(test_again),
         cmocka_unit_test(test_lent),   cmocka_unit_test(test_order),  cmocka_unit_test(test_between),
         cmocka_unit_test(test_leaves), cmocka_unit_test(test_extended_mask),
+        cmocka_unit_test(test_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
