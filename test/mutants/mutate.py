@@ -47,8 +47,8 @@ SLOW = 1.0       # seconds that a test may take to be run for each mutant
 QUICK = 0.3      # and with the sanitizers
 LEAST = 95       # per cent
 HERE = pathlib.Path(__file__).resolve().parent
-COMPILE = ["gcc", "-std=c99", "-Iinclude", "-Ilib", "-Itest", "-w",
-           "-Werror=int-conversion", "-Werror=incompatible-pointer-types"]
+COMPILE = ["gcc", "-std=c99", "-Iinclude", "-Ilib", "-Itest",
+           "-Werror=int-conversion", "-Werror=incompatible-pointer-types", "-Werror=uninitialized"]
 MODES = {"plain": ["-O1"], "sanitized": ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]}
 LIBRARIES = ["-lcmocka", "-lz"]
 NAME = re.compile(r"\btenon_\w+")
