@@ -6,6 +6,8 @@
  */
 #include "harness.h"
 
+#include "conn.h"
+
 static const int roles[] = {TENON_SERVER, TENON_CLIENT};
 
 enum { FRAME_MAX = 65536 + 14 };
@@ -479,6 +481,60 @@ static void test_many_at_once(void **state)
     }
 }
 
+/* Not the same events only, but the straight line itself: for a message that lies whole
+ * in the octets that are lent, up to the limit, and nothing behind it. */
+static void test_straight_line_is_taken(void **state)
+{
+    static const size_t lengths[] = {1, 2, 124, 125, 126, 127, 128, 255, 256, 300, 4096, 65534, 65535};
+    static frame f;
+    static uint8_t payload[65536];
+    size_t r, i;
+    int kind;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (i = 0; i < COUNT_OF(lengths); i++) {
+            for (kind = 0; kind < 3; kind++) { /* octets, ASCII, and other text */
+                bench b;
+                memset(payload, kind == 0 ? 0xff : 'x', sizeof payload);
+                if (kind == 2 && lengths[i] >= 2)
+                    memcpy(payload + lengths[i] - 2, "\xc3\xa4", 2);
+                bench_config(&b, roles[r]);
+                b.config.max_message = lengths[i];
+                bench_open_sized(&b, 512, 512);
+                make(&f, roles[r], kind == 0 ? 0x82 : 0x81, payload, lengths[i]);
+                give(&b, f.octets, f.size);
+                assert_next(&b, TENON_EV_DATA);
+                assert_data(&b, payload, lengths[i]);
+                assert_true((b.conn->bits & BIT_LONE) != 0);
+                assert_none(&b);
+                bench_stop(&b);
+            }
+        }
+    }
+}
+
+/* Sixteen bits for what fits into seven (RFC 6455, 5.2). */
+static void test_length_that_is_not_the_shortest(void **state)
+{
+    static const uint8_t few[] = {0, 1, 124, 125};
+    size_t r, i;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (i = 0; i < COUNT_OF(few); i++) {
+            uint8_t octets[200] = {0x82, 126, 0, 0};
+            bench b;
+            octets[1] |= roles[r] == TENON_SERVER ? 0x80 : 0;
+            octets[3] = few[i];
+            bench_open(&b, roles[r]);
+            give(&b, octets, sizeof octets);
+            assert_none(&b);
+            run_to_closed(&b);
+            assert_string_equal(tenon_rule_name(b.event.rule), tenon_rule_name(TENON_RULE_LENGTH_MINIMAL));
+            bench_stop(&b);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -490,6 +546,8 @@ int main(void)
         cmocka_unit_test(test_long_inside_a_message),
         cmocka_unit_test(test_what_looks_like_a_length),
         cmocka_unit_test(test_many_at_once),
+        cmocka_unit_test(test_straight_line_is_taken),
+        cmocka_unit_test(test_length_that_is_not_the_shortest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
