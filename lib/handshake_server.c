@@ -101,7 +101,7 @@ static void find_parts(asked *a)
     tenon_header field;
     size_t from, position = 0;
     memset(a->end, 0, sizeof a->end);
-    while (from = position, tenon_header_next(a->fields, &position, &field) == TENON_OK) {
+    for (from = 0; tenon_header_next(a->fields, &position, &field) == TENON_OK; from = position) {
         unsigned part = part_of(&field);
         if (part == PARTS)
             continue;

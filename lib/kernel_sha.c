@@ -39,13 +39,13 @@ TARGET void tenon_sha1_block(uint32_t h[5], const uint32_t w[16])
     for (i = 0; i < 4; i++)
         s.w[i] = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(const void *)(w + 4 * i)), 0x1b);
     for (i = 0; i < 5; i++)
-        s.abcd = _mm_sha1rnds4_epu32(s.abcd, next(&s), 0);
+        s.abcd = (__m128i)_mm_sha1rnds4_epu32(s.abcd, next(&s), 0);
     for (i = 0; i < 5; i++)
-        s.abcd = _mm_sha1rnds4_epu32(s.abcd, next(&s), 1);
+        s.abcd = (__m128i)_mm_sha1rnds4_epu32(s.abcd, next(&s), 1);
     for (i = 0; i < 5; i++)
-        s.abcd = _mm_sha1rnds4_epu32(s.abcd, next(&s), 2);
+        s.abcd = (__m128i)_mm_sha1rnds4_epu32(s.abcd, next(&s), 2);
     for (i = 0; i < 5; i++)
-        s.abcd = _mm_sha1rnds4_epu32(s.abcd, next(&s), 3);
+        s.abcd = (__m128i)_mm_sha1rnds4_epu32(s.abcd, next(&s), 3);
     s.last = _mm_sha1nexte_epu32(s.last, _mm_set_epi32((int)h[4], 0, 0, 0));
     s.abcd = _mm_shuffle_epi32(_mm_add_epi32(s.abcd, begin), 0x1b);
     _mm_storeu_si128((__m128i *)(void *)h, s.abcd);

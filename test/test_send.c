@@ -1054,6 +1054,33 @@ static void test_prepared_arguments(void **state)
     bench_stop(&b);
 }
 
+/* No frame of a client's reference takes more than half of the queue, however large the
+ * frames may be: nothing but the size of tx cuts them. */
+static void test_half_of_the_queue(void **state)
+{
+    static uint8_t data[3000];
+    wire_frame frame;
+    size_t total = 0;
+    bench b;
+    (void)state;
+    memset(data, 'x', sizeof data);
+    bench_config(&b, TENON_CLIENT);
+    b.config.max_frame_out = 700;
+    bench_open_sized(&b, 512, 1000 + TENON_TX_RESERVE);
+    assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, data, sizeof data, 0, &b), TENON_OK);
+    while (tenon_queued(b.conn) > 0) {
+        take_out(&b, SIZE_MAX);
+        next(&b);
+    }
+    while (wire_next(&b, &frame)) {
+        assert_true(frame.size <= 500);
+        total += frame.size;
+    }
+    assert_int_equal(total, sizeof data);
+    assert_int_equal(b.released, 1);
+    bench_stop(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1087,6 +1114,7 @@ int main(void)
         cmocka_unit_test(test_tx_beyond_31_bits),
         cmocka_unit_test(test_without_stats),
         cmocka_unit_test(test_prepared_arguments),
+        cmocka_unit_test(test_half_of_the_queue),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -391,6 +391,13 @@ static void test_rest_of_a_character(void **state)
             assert_int_equal(at.need, 0);
             text[from] = 'x';
             assert_int_equal(tenon_utf8_rest(&before, text, from, from + more), from);
+            text[from - 1] = 0xe2; /* and one of three octets, of which the last is not there */
+            text[from] = 0x82;
+            text[from + 1] = 0xac;
+            memset(&at, 0, sizeof at);
+            assert_int_equal(tenon_utf8_check(&at, text, from), from);
+            assert_int_equal(tenon_utf8_rest(&at, text, from, from + 1), from + 1);
+            assert_int_equal(at.need, 1);
         }
     }
 }

@@ -14,10 +14,10 @@ usage: mutate.py [--all | --sample N] [--seed S] [--file lib/x.c]... [--jobs N]
 
 For each mutant the files that it is a part of are compiled with -O1. What does not
 compile is no mutant, and what compiles to the same octets as the original is none
-either. Then run, the quickest first, until one fails: the unit test of the file's name,
-the other unit tests that call the file, and the transcripts; of the last two those that
-take longer than SLOW are left out. What survives is run again with the sanitizers, and
-the quick ones of these tests.
+either. Then run, the quickest first, until one fails: the unit tests of the file itself (of
+its name, or in OWN), the other unit tests that call it, and the transcripts; of the last
+two those that take longer than SLOW are left out. What survives is run again with the
+sanitizers, where the others but QUICK ones are left out.
 
 equivalent.txt lists mutants that no test can tell from the original, each with its
 reason. An entry that stands for no mutant is an error. One that stands for several
@@ -46,9 +46,13 @@ from mutants import mutants_of
 SLOW = 1.0       # seconds that a test may take to be run for each mutant
 QUICK = 0.3      # and with the sanitizers
 LEAST = 95       # per cent
+OWN = {  # where it is not the test of the same name
+    "compress": ["compress", "inflate"], "kernel_avx2": ["cpu"], "kernel_ssse3": ["cpu"],
+    "prepare": ["deflate"], "zlib": ["deflate"],
+}
 HERE = pathlib.Path(__file__).resolve().parent
-COMPILE = ["gcc", "-std=c99", "-Iinclude", "-Ilib", "-Itest", "-w",
-           "-Werror=int-conversion", "-Werror=incompatible-pointer-types"]
+COMPILE = ["gcc", "-std=c99", "-Iinclude", "-Ilib", "-Itest",
+           "-Werror=int-conversion", "-Werror=incompatible-pointer-types", "-Werror=uninitialized"]
 MODES = {"plain": ["-O1"], "sanitized": ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]}
 LIBRARIES = ["-lcmocka", "-lz"]
 NAME = re.compile(r"\btenon_\w+")
@@ -164,21 +168,26 @@ class Tests:
                 found += self.includers(other)
         return sorted(set(found))
 
+    def own(self, file):
+        """The unit tests of the file itself."""
+        stems = {pathlib.Path(source).stem for source in [file] + self.includers(file)}
+        return {"test_" + test for stem in stems for test in OWN.get(stem, [stem]) if "test_" + test in self.units}
+
     def candidates(self, file):
         """The tests of a file: its own, and others."""
         defined = set()
         for source in self.includers(file):
             defined |= self.globals(self.object("plain", source))
-        own = ["test_" + pathlib.Path(source).stem for source in [file] + self.includers(file)]
+        own = sorted(self.own(file))
         calling = [name for name in self.units if self.names[name] & defined]
         scripts = [p.as_posix() for p in pathlib.Path("test/transcripts").glob("*.txt")]
         return [name for name in dict.fromkeys(own + calling + scripts) if name.endswith(".txt") or name in self.units]
 
-    def of(self, file):
+    def of(self, file, mode):
         """Those that are run, in order."""
-        own = {"test_" + pathlib.Path(source).stem for source in [file] + self.includers(file)}
+        own = self.own(file)
         tests = sorted(self.candidates(file), key=self.times.get)
-        return [test for test in tests if test in own or self.times[test] <= SLOW]
+        return [test for test in tests if test in own or self.times[test] <= (SLOW if mode == "plain" else QUICK)]
 
 
 class Trial:
@@ -213,9 +222,7 @@ class Trial:
             return None if mode == "plain" else ""
         environment = dict(os.environ, ASAN_OPTIONS="hard_rss_limit_mb=1500:detect_leaks=0")
         slower = 1 if mode == "plain" else 6
-        for test in self.tests.of(self.mutant.file):
-            if mode != "plain" and self.tests.times[test] > QUICK:
-                continue
+        for test in self.tests.of(self.mutant.file, mode):
             name = name_of(test)
             self.tests.prepare(mode, name)
             if not (self.directory / mode / name).exists():
