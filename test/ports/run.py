@@ -82,8 +82,8 @@ def run(command, limit=600, cwd=ROOT, variables=None):
     """What it said. Failed when it fails, or takes too long."""
     environment = dict(os.environ, WINEDEBUG="-all", **(variables or {}))
     try:
-        # What a program says by semihosting, the emulator says on its standard error.
-        errors = subprocess.STDOUT if "-semihosting-config" in command else subprocess.PIPE
+        # By semihosting and cmocka it comes on the standard error; wine itself talks there.
+        errors = subprocess.PIPE if command[0] == "wine" else subprocess.STDOUT
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL,
                               cwd=cwd, env=environment, timeout=limit, check=False)
     except subprocess.TimeoutExpired:
