@@ -668,7 +668,7 @@ static void test_lend_errors(void **state)
     assert_int_equal(tenon_lend_inflate(p.b.conn, block, in - 1), TENON_ERR_SIZE);
     assert_int_equal(tenon_lend_deflate(p.b.conn, block, 0), TENON_ERR_SIZE);
     assert_int_equal(tenon_lend_deflate(p.b.conn, block + 1, out), TENON_ERR_SIZE);
-    assert_int_equal(tenon_lend_inflate(p.b.conn, block + 4, in), TENON_ERR_SIZE);
+    assert_int_equal(tenon_lend_inflate(p.b.conn, block + 2, in), TENON_ERR_SIZE);
     assert_int_equal(tenon_lend_deflate(p.b.conn, block + 8, out), TENON_OK);
     assert_int_equal(tenon_lend_deflate(p.b.conn, NULL, 0), TENON_OK);
     assert_int_equal(tenon_lend_deflate(p.b.conn, NULL, 0), TENON_OK);
@@ -909,7 +909,7 @@ static void test_config_errors(void **state)
     assert_true(least < most);
     assert_int_equal(tenon_deflate_size(p.b.conn), most);
     config = p.b.config;
-    config.size--;
+    config.size = (uint32_t)offsetof(tenon_config, transform_config); /* its end may be padding */
     assert_int_equal(tenon_config_deflate(&config, &p.deflate), TENON_ERR_SIZE);
     pair_close(&p);
 }

@@ -416,6 +416,12 @@ static void test_init(void **state)
         tenon_storage storage[2];
         unsigned char bytes[2 * TENON_STORAGE_SIZE];
     } memory;
+    static const struct {
+        char octet;
+        uint64_t number;
+    } places; /* where a number of 8 octets may lie: on some processors at multiples of 4 */
+    size_t alignment = (size_t)((const char *)&places.number - &places.octet);
+    size_t less = offsetof(tenon_config, transform_config); /* its end may be padding */
     tenon_config config, other;
     tenon_conn *conn = NULL;
     size_t i;
@@ -424,9 +430,9 @@ static void test_init(void **state)
     assert_int_equal(TENON_STORAGE_SIZE, 384);
     assert_int_equal(sizeof(tenon_storage), 384);
     assert_int_equal(sizeof(tenon_event), 64);
-    assert_int_equal(tenon_config_server(&config, sizeof config - 1), TENON_ERR_SIZE);
-    assert_int_equal(tenon_config_client(&config, sizeof config - 1), TENON_ERR_SIZE);
-    assert_int_equal(tenon_config_open(&config, sizeof config - 1, SERVER), TENON_ERR_SIZE);
+    assert_int_equal(tenon_config_server(&config, less), TENON_ERR_SIZE);
+    assert_int_equal(tenon_config_client(&config, less), TENON_ERR_SIZE);
+    assert_int_equal(tenon_config_open(&config, less, SERVER), TENON_ERR_SIZE);
     assert_int_equal(tenon_config_open(&config, sizeof config, 0), TENON_ERR_ARG);
     assert_int_equal(tenon_config_open(&config, sizeof config, 3), TENON_ERR_ARG);
     assert_int_equal(tenon_config_server(&config, sizeof config + 8), TENON_OK);
@@ -434,14 +440,14 @@ static void test_init(void **state)
     memset(&memory, 0x11, sizeof memory);
     for (i = 0; i < 8; i++) { /* each misplacement but none */
         int status = tenon_init(memory.bytes + i, TENON_STORAGE_SIZE, &config, &conn);
-        assert_int_equal(status, i == 0 ? TENON_OK : TENON_ERR_SIZE);
+        assert_int_equal(status, i % alignment == 0 ? TENON_OK : TENON_ERR_SIZE);
     }
     assert_int_equal(tenon_init(&memory, tenon_conn_size(), &config, &conn), TENON_OK);
     memset(&memory, 0x11, sizeof memory);
     conn = NULL;
     assert_int_equal(tenon_init(&memory, tenon_conn_size() - 1, &config, &conn), TENON_ERR_SIZE);
     other = config;
-    other.size--;
+    other.size = (uint32_t)less;
     assert_int_equal(tenon_init(&memory, sizeof memory, &other, &conn), TENON_ERR_SIZE);
     other = config;
     other.role = 0;
