@@ -102,12 +102,14 @@ static void set_rx(tenon_conn *conn, uint8_t *rx, size_t size)
 
 static int check_tx(const tenon_conn *conn, const void *tx, size_t size)
 {
+    uint32_t waiting = BIT_REF | BIT_PONG_PENDING | BIT_CLOSE_PENDING;
     if (tx == NULL && size > 0)
         return TENON_ERR_NULL;
     if (size < TENON_TX_MIN && tx != NULL)
         return TENON_ERR_SIZE;
-    /* what waits for room waits only while something is in the queue */
-    return conn->queue.used > 0 ? TENON_ERR_BUSY : TENON_OK;
+    if (conn->queue.used > 0 || (conn->queue.size > 0 && (conn->bits & waiting) != 0))
+        return TENON_ERR_BUSY;
+    return TENON_OK;
 }
 
 static void set_tx(tenon_conn *conn, uint8_t *tx, size_t size)
