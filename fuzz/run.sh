@@ -14,6 +14,7 @@
 # The replay needs any C99 compiler (CC; gcc) and takes the sanitizers for addresses and
 # undefined behaviour where there are any; "memory" takes the one for uninitialised
 # memory, which clang has. Every mode prints a line of figures at its end.
+# FUZZ_SEED: where chance begins; 0, the default, is another place each time.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -139,7 +140,7 @@ libfuzzer() {
         pids=
         rm -f "$out/$name".*.log
         while [ $i -lt "$jobs" ]; do
-            "$out/$name" -max_total_time=$share -timeout=10 -max_len="$(of "$name" 3)" -print_final_stats=1 -reload=1 \
+            "$out/$name" -seed="${FUZZ_SEED:-0}" -max_total_time=$share -timeout=10 -max_len="$(of "$name" 3)" -print_final_stats=1 -reload=1 \
                 $(dictionary "$(of "$name" 4)" dict | tr ' ' =) -artifact_prefix="build/fuzz/failures/$name-" \
                 "$corpus" "fuzz/corpus/$(of "$name" 4)" >"$out/$name.$i.log" 2>&1 &
             pids="$pids $!"
