@@ -34,7 +34,7 @@ size_t tenon_message_take(tenon_message *message, uint8_t *dst, const uint8_t *s
         return tenon_mask_utf8(dst, src, n, key, phase, &message->utf8);
     if (key != NULL)
         tenon_mask(dst, src, n, key, phase);
-    else if (dst != src && n > 0)
+    else if (n > 0 && dst != src)
         memcpy(dst, src, n);
     return message->text ? tenon_utf8_check(&message->utf8, dst, n) : n;
 }

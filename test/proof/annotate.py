@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A copy of lib/ with the contracts of a specification in it, so that lib/ has none.
+
+usage: annotate.py SPEC LIB OUT
+
+SPEC has sections, and comments with #; what follows each is put, as an annotation, in front of what it names:
+
+  file NAME.c
+  function NAME          the contract of its definition
+  loop NUMBER            what holds in its NUMBER-th loop
+"""
+import pathlib
+import re
+import shutil
+import sys
+
+SECTION = re.compile(r"(file|function|loop) (\S+)$")
+LOOP = re.compile(r"^ +(for|while|do)\b")
+
+
+def sections(path):
+    name, text, where = None, [], [None, None]
+    for line in path.read_text().splitlines() + ["file -"]:
+        match = SECTION.match(line)
+        if not match:
+            text += [line] if not line.startswith("#") else []
+            continue
+        if name and name[0] != "file":
+            yield tuple(where), name, "\n".join(text).strip()
+        name, text = match.groups(), []
+        if name[0] == "file":
+            where = [name[1], None]
+        elif name[0] == "function":
+            where[1] = name[1]
+
+
+def definition(lines, function):
+    """The lines of a definition: from its name to the brace that ends it."""
+    head = re.compile(r"^\w.*\b%s\(" % function)
+    for at, line in enumerate(lines):
+        if not head.match(line):
+            continue
+        rest = [i for i in range(at, len(lines)) if lines[i] in "{}" or lines[i].endswith(";")]
+        if rest and lines[rest[0]] == "{":
+            return at, next(i for i in range(at, len(lines)) if lines[i] == "}")
+    sys.exit("annotate: there is no function " + function)
+
+
+def put(lines, function, name, text):
+    begin, end = definition(lines, function)
+    if name[0] == "loop":
+        loops = [i for i in range(begin, end) if LOOP.match(lines[i]) and not lines[i - 1].endswith("} while")]
+        if len(loops) < int(name[1]):
+            sys.exit("annotate: %s has %d loops" % (function, len(loops)))
+        begin = loops[int(name[1]) - 1]
+    lines.insert(begin, "/*@ " + text.replace("\n", "\n    ") + " */")
+
+
+def main():
+    spec, lib, out = map(pathlib.Path, sys.argv[1:])
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(lib, out)
+    for (file, function), name, text in sections(spec):
+        path = out / file
+        lines = path.read_text().split("\n")
+        put(lines, function, name, text)
+        path.write_text("\n".join(lines))
+
+
+main()
