@@ -10,21 +10,17 @@
  * output and end must be the same, and what a slow reader of the same octets
  * expects. A last run has a small queue that drains badly: there only what always
  * holds is checked, and that nothing but Pongs may be missing if no send was
- * refused. All lent memory is of its own allocation and exact size.
+ * refused. All lent memory ends where nothing is mapped.
+ *
+ * In a replay the stream is run once more for each place where it can be cut in two.
  *
  * -DTENON_FUZZ_ROLE=TENON_SERVER or TENON_CLIENT keeps to inputs of that role.
- * -DTENON_FUZZ_REPLAY makes a program that runs the files named as arguments.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "common.h"
 #include "oracle.h"
 #include "tenon/frame.h"
 #include "tenon/handshake.h"
 #include "tenon/tenon.h"
-
-#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
 /* ------------------------------------------------------------------ the plan */
 
@@ -70,19 +66,11 @@ typedef struct plan {
     bytes stream;
 } plan;
 
-static uint32_t draw(uint32_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 17;
-    *seed ^= *seed << 5;
-    return *seed;
-}
-
 /* What the random callback gives: the same in every run, so that a client's
  * handshake can stand in a corpus. */
 static uint8_t random_octet(uint32_t *seed)
 {
-    return (uint8_t)(draw(seed) >> 16);
+    return (uint8_t)(fuzz_draw(seed) >> 16);
 }
 
 #define RANDOM_SEED 0x74656e6fu
@@ -320,7 +308,7 @@ static void plan_stream(plan *p, unsigned how, const uint8_t *data, size_t n)
 
 /* ------------------------------------------------------------------ one run */
 
-enum { RUN_WHOLE, RUN_OCTETS, RUN_PIECES, RUN_CALLBACK, RUN_PUMP, RUN_BADLY };
+enum { RUN_WHOLE, RUN_OCTETS, RUN_PIECES, RUN_CALLBACK, RUN_PUMP, RUN_BADLY, RUN_SPLIT };
 
 /* What happened, as it may be compared. */
 typedef struct entry {
@@ -347,6 +335,7 @@ typedef struct offer {
 typedef struct run {
     plan *p;
     int kind;
+    size_t split;  /* RUN_SPLIT: where */
     uint32_t seed; /* of cuts and draining */
     tenon_config config;
     tenon_conn *conn;
@@ -405,7 +394,7 @@ typedef struct run {
     int rx_exchanged;
 } run;
 
-static const char *const run_names[] = {"whole", "octets", "pieces", "callback", "pump", "badly drained"};
+static const char *const run_names[] = {"whole", "octets", "pieces", "callback", "pump", "badly drained", "split"};
 
 static void print_log(const run *r)
 {
@@ -436,16 +425,7 @@ static void failed(const run *r, const char *what, int line)
 
 static int one_in(run *r, unsigned n)
 {
-    return n > 0 && draw(&r->seed) % n == 0;
-}
-
-static void *exact(size_t n)
-{
-    void *memory = malloc(n > 0 ? n : 1);
-    if (memory == NULL)
-        abort();
-    memset(memory, 0xa5, n < 4096 ? n : 4096);
-    return memory;
+    return n > 0 && fuzz_draw(&r->seed) % n == 0;
 }
 
 /* Whether the queue never refuses. */
@@ -515,7 +495,7 @@ static void drain(run *r)
     if (r->conn == NULL)
         return;
     do {
-        CHECK(r, tenon_out(r->conn, iov, all ? COUNT_OF(iov) : 1 + draw(&r->seed) % COUNT_OF(iov), &count) == TENON_OK);
+        CHECK(r, tenon_out(r->conn, iov, all ? COUNT_OF(iov) : 1 + fuzz_draw(&r->seed) % COUNT_OF(iov), &count) == TENON_OK);
         shown = check_offer(r, iov, count);
         CHECK(r, shown <= tenon_queued(r->conn) && (shown > 0) == (tenon_queued(r->conn) > 0));
         CHECK(r, (shown > 0) == ((tenon_wants(r->conn) & TENON_WANTS_WRITE) != 0));
@@ -525,9 +505,9 @@ static void drain(run *r)
         if (!all && one_in(r, 2))
             return;
         if (!all)
-            n = draw(&r->seed) % (shown < 9 ? shown + 1 : 9);
+            n = fuzz_draw(&r->seed) % (shown < 9 ? shown + 1 : 9);
         else if (r->kind != RUN_WHOLE)
-            n = 1 + draw(&r->seed) % shown;
+            n = 1 + fuzz_draw(&r->seed) % shown;
         acknowledge(r, n, shown);
     } while (all);
 }
@@ -572,7 +552,7 @@ static loan *new_loan(run *r, const void *data, size_t n)
     }
     l = &r->loans[r->loan_count++];
     memset(l, 0, sizeof *l);
-    l->data = exact(n);
+    l->data = fuzz_memory(n);
     if (n > 0)
         memcpy(l->data, data, n);
     return l;
@@ -591,7 +571,7 @@ static void keep_loan(run *r, loan *l, int accepted)
         r->loans_held++;
         return;
     }
-    free(l->data);
+    fuzz_release(l->data);
     l->data = NULL;
     r->loan_count--;
 }
@@ -884,7 +864,7 @@ static void check_data(run *r, const tenon_event *e)
     if (!checked || e->opcode != TENON_TEXT)
         return;
     from = r->message_whole;
-    good = utf8_scan(r->message.data + from, r->message.size - from, &tail);
+    good = ref_utf8(r->message.data + from, r->message.size - from, &tail);
     CHECK(r, good == r->message.size - from && (r->message_open || tail == 0));
     r->message_whole = r->message.size - tail;
 }
@@ -908,7 +888,7 @@ static void check_released(run *r, const tenon_event *e)
     CHECK(r, number >= 1 && number <= r->loan_count && r->loans[number - 1].held);
     r->loans[number - 1].held = 0;
     r->loans_held--;
-    free(r->loans[number - 1].data);
+    fuzz_release(r->loans[number - 1].data);
     r->loans[number - 1].data = NULL;
 }
 
@@ -1029,10 +1009,10 @@ static void check_lent(run *r)
 
 static void forget_connection(run *r)
 {
-    free(r->storage);
-    free(r->rx);
-    free(r->tx);
-    free(r->lent);
+    fuzz_release(r->storage);
+    fuzz_release(r->rx);
+    fuzz_release(r->tx);
+    fuzz_release(r->lent);
     r->storage = NULL;
     r->rx = r->tx = r->lent = NULL;
     r->conn = NULL;
@@ -1088,21 +1068,41 @@ static void note_ending(run *r)
     r->ending = e;
 }
 
+/* Memory that comes back goes before the event that was kept. */
+static int is_between(const run *r, const tenon_event *e)
+{
+    return r->again_done && e->type == TENON_EV_RELEASED && r->last.type != TENON_EV_RELEASED;
+}
+
+/* Notes it; what was kept was told, though not yet noted. */
+static void on_between(run *r, const tenon_event *e, const tenon_event *kept)
+{
+    int was_opened = r->opened;
+    r->opened = was_opened || kept->type == TENON_EV_OPEN;
+    on_event(r, e);
+    r->opened = was_opened;
+}
+
 /* The same event once more: all of it, data included. */
 static void check_again(run *r, const tenon_event *e)
 {
     tenon_event twin;
-    uint8_t *data = exact(e->size);
+    uint8_t *data = fuzz_memory(e->size);
     if (e->size > 0)
         memcpy(data, e->data, e->size);
     CHECK(r, tenon_again(r->conn) == TENON_OK);
     CHECK(r, (tenon_wants(r->conn) & TENON_WANTS_NEXT) != 0);
     if (one_in(r, 2))
         drain(r);
-    CHECK(r, tenon_next(r->conn, &twin) == TENON_EVENT);
+    for (;;) {
+        CHECK(r, tenon_next(r->conn, &twin) == TENON_EVENT);
+        if (twin.type != TENON_EV_RELEASED || e->type == TENON_EV_RELEASED)
+            break;
+        on_between(r, &twin, e);
+    }
     CHECK(r, memcmp(e, &twin, sizeof twin) == 0);
     CHECK(r, e->size == 0 || memcmp(data, twin.data, e->size) == 0);
-    free(data);
+    fuzz_release(data);
 }
 
 /* Nothing is left to do, so something must be awaited. */
@@ -1168,6 +1168,10 @@ static int by_callback(tenon_conn *conn, const tenon_event *e, void *user)
     CHECK(r, tenon_unlend(conn, &rest, &n) == TENON_ERR_REENTRY);
     CHECK(r, tenon_run(conn, by_callback, user) == TENON_ERR_REENTRY);
     note_ending(r);
+    if (is_between(r, e)) {
+        on_between(r, e, &r->last);
+        return TENON_CONTINUE;
+    }
     if (r->again_done)
         CHECK(r, memcmp(e, &r->last, sizeof *e) == 0);
     r->last = *e;
@@ -1192,7 +1196,7 @@ static int io_recv(void *user, void *buf, size_t n, size_t *got)
     if (left == 0)
         return r->eof ? TENON_END : TENON_WAIT;
     n = n < left ? n : left;
-    n = 1 + draw(&r->seed) % n;
+    n = 1 + fuzz_draw(&r->seed) % n;
     memcpy(buf, r->p->stream.data + r->given, n);
     r->lent_at = r->given;
     r->lent_size = n;
@@ -1207,7 +1211,7 @@ static int io_send(void *user, const tenon_iov *iov, size_t count, size_t *put)
     size_t i, n = check_offer(r, iov, count);
     if (one_in(r, 16))
         return TENON_WAIT;
-    n = 1 + draw(&r->seed) % n;
+    n = 1 + fuzz_draw(&r->seed) % n;
     for (i = 0; i < n; i++)
         bytes_octet(&r->out, r->offers[i].octet);
     r->offer_count -= n;
@@ -1264,14 +1268,14 @@ static void lend_rx(run *r)
         return;
     }
     r->rx_size = need > r->p->rx_size ? need : r->p->rx_size;
-    r->rx = exact(r->rx_size);
+    r->rx = fuzz_memory(r->rx_size);
     CHECK(r, tenon_lend_rx(r->conn, r->rx, r->rx_size) == TENON_OK);
-    free(old);
+    fuzz_release(old);
 }
 
 static void lend_tx(run *r)
 {
-    r->tx = exact(r->tx_size);
+    r->tx = fuzz_memory(r->tx_size);
     CHECK(r, tenon_lend_tx(r->conn, r->tx, r->tx_size) == TENON_OK);
 }
 
@@ -1281,19 +1285,19 @@ static void exchange(run *r)
     uint8_t *other;
     int status;
     if (r->rx != NULL && one_in(r, 4)) {
-        other = exact(r->rx_size);
+        other = fuzz_memory(r->rx_size);
         status = tenon_lend_rx(r->conn, other, r->rx_size);
         CHECK(r, status == TENON_OK || status == TENON_ERR_BUSY);
-        free(status == TENON_OK ? r->rx : other);
+        fuzz_release(status == TENON_OK ? r->rx : other);
         if (status == TENON_OK)
             r->rx = other;
     }
     if (r->tx != NULL && one_in(r, 4)) {
-        other = exact(r->tx_size);
+        other = fuzz_memory(r->tx_size);
         status = tenon_lend_tx(r->conn, other, r->tx_size);
         CHECK(r, status == TENON_OK || status == TENON_ERR_BUSY);
         CHECK(r, status == TENON_ERR_BUSY || tenon_queued(r->conn) == 0);
-        free(status == TENON_OK ? r->tx : other);
+        fuzz_release(status == TENON_OK ? r->tx : other);
         if (status == TENON_OK)
             r->tx = other;
     }
@@ -1343,18 +1347,21 @@ static int take_back(run *r)
     CHECK(r, status == TENON_OK && (used + n == r->lent_size || n == 0));
     if (n > 0)
         CHECK(r, rest == r->lent + used && memcmp(rest, r->p->stream.data + r->lent_at + used, n) == 0);
-    free(r->lent);
+    fuzz_release(r->lent);
     r->lent = NULL;
     return 1;
 }
 
 static size_t cut(run *r, size_t left)
 {
+    size_t at = (size_t)r->stats.octets_in;
     if (r->kind == RUN_OCTETS)
         return 1;
-    if (r->kind == RUN_WHOLE)
+    if (r->kind == RUN_SPLIT && at < r->split)
+        return r->split - at < left ? r->split - at : left;
+    if (r->kind == RUN_WHOLE || r->kind == RUN_SPLIT)
         return left;
-    return 1 + draw(&r->seed) % (one_in(r, 3) ? left : left < 12 ? left : 12);
+    return 1 + fuzz_draw(&r->seed) % (one_in(r, 3) ? left : left < 12 ? left : 12);
 }
 
 /* Whether the end may be told at once with the last octets, which no one but the
@@ -1370,7 +1377,7 @@ static void lend(run *r, size_t n)
 {
     size_t at = (size_t)r->stats.octets_in;
     int status;
-    r->lent = exact(n);
+    r->lent = fuzz_memory(n);
     memcpy(r->lent, r->p->stream.data + at, n);
     r->lent_at = at;
     r->lent_size = n;
@@ -1498,9 +1505,10 @@ static void begin_client(run *r)
     drain(r);
 }
 
-static void begin(run *r, plan *p, int kind)
+static void begin(run *r, plan *p, int kind, size_t split)
 {
     memset(r, 0, sizeof *r);
+    r->split = split;
     r->p = p;
     r->kind = kind;
     r->seed = p->seed + (uint32_t)kind * 2;
@@ -1514,19 +1522,19 @@ static void begin(run *r, plan *p, int kind)
     r->now = 1000;
     bytes_octet(&r->message, 0); /* there is memory, even for a message of nothing */
     r->message.size = 0;
-    r->storage = exact(tenon_conn_size());
+    r->storage = fuzz_aligned(tenon_conn_size());
     CHECK(r, tenon_init(r->storage, tenon_conn_size(), &r->config, &r->conn) == TENON_OK);
     CHECK(r, tenon_lend_stats(r->conn, &r->stats) == TENON_OK);
     r->rx_size = p->rx_size;
     if (!p->rx_late) {
-        r->rx = exact(r->rx_size);
+        r->rx = fuzz_memory(r->rx_size);
         CHECK(r, tenon_lend_rx(r->conn, r->rx, r->rx_size) == TENON_OK);
     }
     r->tx_size = is_roomy(r) ? ROOMY_TX : p->tx_size;
     if (is_roomy(r) || !p->tx_late)
         lend_tx(r);
     if (kind == RUN_PUMP)
-        r->lent = exact(24);
+        r->lent = fuzz_memory(24);
     if (p->http && p->config.role == TENON_CLIENT)
         begin_client(r);
     if (!p->http && p->grant_early)
@@ -1590,10 +1598,10 @@ static void wait_for_end(run *r)
     settle(r);
 }
 
-static void run_plan(run *r, plan *p, int kind)
+static void run_plan(run *r, plan *p, int kind, size_t split)
 {
     size_t i;
-    begin(r, p, kind);
+    begin(r, p, kind, split);
     if (p->pump)
         tick(r, r->now);
     for (i = 0; i < p->ticks && r->conn != NULL; i++) {
@@ -1614,7 +1622,7 @@ static void end_run(run *r)
 {
     size_t i;
     for (i = 0; i < r->loan_count; i++)
-        free(r->loans[i].data);
+        fuzz_release(r->loans[i].data);
     free(r->loans);
     free(r->log);
     free(r->offers);
@@ -1920,6 +1928,23 @@ static void check_but_pongs(const run *a, const oracle *x, const run *b, const o
     failed(b, "a full queue changes more than which pings are answered", __LINE__);
 }
 
+/* Cut in two, at each place. */
+static void run_splits(plan *p, const run *whole)
+{
+    static run cut_in_two;
+    size_t split;
+    for (split = 1; split < p->stream.size; split++) {
+        oracle seen;
+        fuzz_allow(FUZZ_STEPS);
+        run_plan(&cut_in_two, p, RUN_SPLIT, split);
+        check_output(&cut_in_two, &seen);
+        check_same_log(whole, &cut_in_two);
+        check_same_output(whole, &cut_in_two);
+        end_run(&cut_in_two);
+        oracle_free(&seen);
+    }
+}
+
 static void run_all(plan *p)
 {
     static run runs[5];
@@ -1927,7 +1952,7 @@ static void run_all(plan *p)
     oracle seen[5];
     size_t i;
     for (i = 0; i < COUNT_OF(kinds); i++) {
-        run_plan(&runs[i], p, kinds[i] == RUN_CALLBACK && p->pump ? RUN_PUMP : kinds[i]);
+        run_plan(&runs[i], p, kinds[i] == RUN_CALLBACK && p->pump ? RUN_PUMP : kinds[i], 0);
         check_output(&runs[i], &seen[i]);
         if (i == 0)
             check_expected(&runs[0]);
@@ -1938,6 +1963,8 @@ static void run_all(plan *p)
     }
     if (is_comparable(&runs[4]))
         check_but_pongs(&runs[0], &seen[0], &runs[4], &seen[4]);
+    if (fuzz_every_split)
+        run_splits(p, &runs[0]);
     for (i = 0; i < COUNT_OF(kinds); i++) {
         end_run(&runs[i]);
         oracle_free(&seen[i]);
@@ -1946,9 +1973,7 @@ static void run_all(plan *p)
 
 /* -------------------------------------------------------------------- entry */
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int fuzz_target(const uint8_t *data, size_t size)
 {
     static plan p;
     int role;
@@ -1979,36 +2004,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     run_all(&p);
     return 0;
 }
-
-#ifdef TENON_FUZZ_REPLAY
-static int replay(const char *name)
-{
-    bytes input = {NULL, 0, 0};
-    uint8_t block[4096], *copy;
-    size_t n;
-    FILE *file = fopen(name, "rb");
-    if (file == NULL) {
-        perror(name);
-        return 1;
-    }
-    while ((n = fread(block, 1, sizeof block, file)) > 0)
-        bytes_add(&input, block, n);
-    fclose(file);
-    copy = exact(input.size);
-    if (input.size > 0)
-        memcpy(copy, input.data, input.size);
-    LLVMFuzzerTestOneInput(copy, input.size);
-    free(copy);
-    free(input.data);
-    return 0;
-}
-
-int main(int argc, char **argv)
-{
-    int i, bad = 0;
-    for (i = 1; i < argc; i++)
-        bad |= replay(argv[i]);
-    printf("%d inputs replayed\n", argc - 1);
-    return bad;
-}
-#endif

@@ -11,15 +11,11 @@
  * what zlib makes of them, and so must be the rule that ends the connection, however
  * the octets are cut.
  *
- * All lent memory is of its own allocation and exact size.
- *
- * -DTENON_FUZZ_REPLAY makes a program that runs the files named as arguments.
+ * All lent memory ends where nothing is mapped.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <zlib.h>
 
+#include "common.h"
 #include "oracle.h"
 #include "tenon/zlib.h"
 
@@ -48,14 +44,6 @@ typedef struct input {
     uint32_t seed;
     bytes earlier; /* payloads that were, one behind the other */
 } input;
-
-static uint32_t draw(uint32_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 17;
-    *seed ^= *seed << 5;
-    return *seed;
-}
 
 static unsigned take(input *in)
 {
@@ -120,7 +108,7 @@ static void payload(input *in, bytes *to, unsigned how, int text)
         break;
     case 5: /* long and irregular */
         for (i = 0; i < n * 64; i++)
-            bytes_octet(to, draw(&in->seed) >> 16 & (text ? 0x7f : 0xff));
+            bytes_octet(to, fuzz_draw(&in->seed) >> 16 & (text ? 0x7f : 0xff));
         break;
     case 6:
         repeat(in, to);
@@ -265,33 +253,24 @@ static int random_octets(void *user, void *out, size_t n)
 {
     uint8_t *p = out;
     while (n-- > 0)
-        *p++ = (uint8_t)(draw(user) >> 16);
+        *p++ = (uint8_t)(fuzz_draw(user) >> 16);
     return 0;
-}
-
-static void *exact(size_t n)
-{
-    void *p = malloc(n > 0 ? n : 1);
-    if (p == NULL)
-        abort();
-    memset(p, 0xa5, n);
-    return p;
 }
 
 static void side_free(side *s)
 {
     size_t i;
     for (i = 0; i < s->loan_count; i++) {
-        free(s->loans[i].data);
-        free(s->loans[i].deflated);
+        fuzz_release(s->loans[i].data);
+        fuzz_release(s->loans[i].deflated);
     }
     free(s->loans);
-    free(s->storage);
-    free(s->rx);
-    free(s->tx);
-    free(s->out_block);
-    free(s->in_block);
-    free(s->lent);
+    fuzz_release(s->storage);
+    fuzz_release(s->rx);
+    fuzz_release(s->tx);
+    fuzz_release(s->out_block);
+    fuzz_release(s->in_block);
+    fuzz_release(s->lent);
     free(s->wire.data);
     free(s->message.data);
     messages_free(&s->sent);
@@ -304,7 +283,7 @@ static void lend_out(side *s)
     size_t n = tenon_deflate_size(s->conn);
     if (n == 0 || s->out_block != NULL)
         return;
-    s->out_block = exact(n + s->more_out);
+    s->out_block = fuzz_aligned(n + s->more_out);
     CHECK(tenon_lend_deflate(s->conn, s->out_block, n - 1) == TENON_ERR_SIZE, "a small block was taken");
     CHECK(tenon_lend_deflate(s->conn, s->out_block, n + s->more_out) == TENON_OK, "lend_deflate");
 }
@@ -314,7 +293,7 @@ static void lend_in(side *s)
     size_t n = tenon_inflate_size(s->conn);
     if (n == 0 || s->in_block != NULL)
         return;
-    s->in_block = exact(n + s->more_in);
+    s->in_block = fuzz_aligned(n + s->more_in);
     CHECK(tenon_lend_inflate(s->conn, s->in_block, n + s->more_in) == TENON_OK, "lend_inflate");
 }
 
@@ -324,19 +303,19 @@ static void take_back(side *s)
     uint32_t wants = tenon_wants(s->conn);
     if (s->closed)
         return;
-    if (s->out_block != NULL && s->back_out && draw(&s->seed) % 16 == 0) {
+    if (s->out_block != NULL && s->back_out && fuzz_draw(&s->seed) % 16 == 0) {
         int status = tenon_lend_deflate(s->conn, NULL, 0);
         CHECK(status == ((wants & TENON_FREE_DEFLATE) != 0 ? TENON_OK : TENON_ERR_BUSY), "FREE_DEFLATE");
         if (status == TENON_OK) {
-            free(s->out_block);
+            fuzz_release(s->out_block);
             s->out_block = NULL;
         }
     }
-    if (s->in_block != NULL && s->back_in && draw(&s->seed) % 16 == 0) {
+    if (s->in_block != NULL && s->back_in && fuzz_draw(&s->seed) % 16 == 0) {
         int status = tenon_lend_inflate(s->conn, NULL, 0);
         CHECK(status == ((wants & TENON_FREE_INFLATE) != 0 ? TENON_OK : TENON_ERR_BUSY), "FREE_INFLATE");
         if (status == TENON_OK) {
-            free(s->in_block);
+            fuzz_release(s->in_block);
             s->in_block = NULL;
         }
     }
@@ -359,9 +338,9 @@ static int provide(side *s)
         uint8_t *rx;
         CHECK(n > s->rx_size && n < (1u << 30), "rx_needed");
         n += (size_t)(s->grow - 1) * 100;
-        rx = exact(n);
+        rx = fuzz_memory(n);
         CHECK(tenon_lend_rx(s->conn, rx, n) == TENON_OK, "lend_rx");
-        free(s->rx);
+        fuzz_release(s->rx);
         s->rx = rx;
         s->rx_size = n;
         found = 1;
@@ -418,8 +397,8 @@ static void on_released(side *s, const tenon_event *e)
     CHECK(i >= 1 && i <= s->loan_count && s->loans[i - 1].held, "RELEASED for nothing");
     s->loans[i - 1].held = 0;
     s->released++;
-    free(s->loans[i - 1].data);
-    free(s->loans[i - 1].deflated);
+    fuzz_release(s->loans[i - 1].data);
+    fuzz_release(s->loans[i - 1].deflated);
     s->loans[i - 1].data = s->loans[i - 1].deflated = NULL;
 }
 
@@ -483,7 +462,7 @@ static void events(side *s)
         }
         s->events++;
         on_event(s, &e);
-        if (s->again > 0 && e.type == TENON_EV_DATA && draw(&s->seed) % (unsigned)s->again == 0) {
+        if (s->again > 0 && e.type == TENON_EV_DATA && fuzz_draw(&s->seed) % (unsigned)s->again == 0) {
             CHECK(tenon_again(s->conn) == TENON_OK, "tenon_again");
             s->again_done = 1;
             last = e;
@@ -556,9 +535,9 @@ static void plan_side(side *s, int role, const uint8_t *h, int http)
 
 static void side_start(side *s)
 {
-    s->storage = exact(tenon_conn_size());
-    s->rx = exact(s->rx_size);
-    s->tx = exact(s->tx_size);
+    s->storage = fuzz_aligned(tenon_conn_size());
+    s->rx = fuzz_memory(s->rx_size);
+    s->tx = fuzz_memory(s->tx_size);
     CHECK(tenon_init(s->storage, tenon_conn_size(), &s->config, &s->conn) == TENON_OK, "init");
     CHECK(tenon_lend(s->conn, s->rx, s->rx_size, s->tx, s->tx_size) == TENON_OK, "lend");
     if (s->agreed.on)
@@ -576,7 +555,7 @@ typedef struct trip {
 static int drain(side *s)
 {
     tenon_iov iov[4];
-    size_t count = 0, i, done = 0, most = 1 + draw(&s->seed) % s->cut;
+    size_t count = 0, i, done = 0, most = 1 + fuzz_draw(&s->seed) % s->cut;
     if (s->closed)
         return 0;
     CHECK(tenon_out(s->conn, iov, 4, &count) == TENON_OK, "tenon_out");
@@ -599,7 +578,7 @@ static int drain(side *s)
 /* Some of the wire is read. 1: something was. */
 static int fill(side *s, side *from)
 {
-    size_t n = from->wire.size - from->wire_at, most = 1 + draw(&s->seed) % s->cut;
+    size_t n = from->wire.size - from->wire_at, most = 1 + fuzz_draw(&s->seed) % s->cut;
     if (s->closed || (tenon_wants(s->conn) & TENON_WANTS_READ) == 0)
         return 0;
     if (n == 0) {
@@ -611,8 +590,8 @@ static int fill(side *s, side *from)
         return 1;
     }
     n = n < most ? n : most;
-    free(s->lent);
-    s->lent = exact(n);
+    fuzz_release(s->lent);
+    s->lent = fuzz_memory(n);
     memcpy(s->lent, from->wire.data + from->wire_at, n);
     from->wire_at += n;
     s->octets += n;
@@ -643,7 +622,7 @@ static loan *loan_add(side *s, const bytes *data)
         abort();
     l = &s->loans[s->loan_count++];
     memset(l, 0, sizeof *l);
-    l->data = exact(data->size);
+    l->data = fuzz_memory(data->size);
     if (data->size > 0)
         memcpy(l->data, data->data, data->size);
     return l;
@@ -655,15 +634,15 @@ static void prepare(trip *t, loan *l, int opcode, const bytes *data)
     unsigned how = take(&t->in), bits = 9 + (how & 7) % 7;
     const tenon_deflate *d = &t->sides[how >> 3 & 1].deflate;
     size_t n = tenon_prepare_size(d, bits) + mores[how >> 4 & 3], room = tenon_zlib.bound(data->size);
-    void *block = exact(n);
+    void *block = fuzz_aligned(n);
     int status;
     CHECK(tenon_prepare(&l->prepared, sizeof l->prepared, opcode, l->data, data->size, 0) == TENON_OK, "prepare");
     if (how & 64)
         room = data->size / 2;
-    l->deflated = exact(room);
+    l->deflated = fuzz_memory(room);
     status = tenon_prepare_deflate(&l->prepared, d, bits, block, n, l->deflated, room);
     CHECK(status == TENON_OK || status == TENON_ERR_TOO_BIG, "prepare_deflate");
-    free(block);
+    fuzz_release(block);
 }
 
 enum { SEND, PARTS, REF, PREPARED_COPY, PREPARED_REF, PING, PLAIN, COMPRESS };
@@ -739,7 +718,7 @@ static void parts(trip *t, side *s, int opcode, const bytes *data)
             ping(t, s, &nothing);
         if (!last && tenon_state(s->conn) == TENON_OPEN)
             CHECK(tenon_send(s->conn, opcode, NULL, 0, 0) == TENON_ERR_STATE, "a message inside a message");
-        if (draw(&t->in.seed) % 2)
+        if (fuzz_draw(&t->in.seed) % 2)
             move(t);
         take_back(s);
     }
@@ -910,7 +889,7 @@ static void round_trip(const uint8_t *h, const uint8_t *data, size_t size)
             parts(&t, s, opcode, &made);
         else
             send_one(&t, s, kind, opcode, &made);
-        if (draw(&t.in.seed) % 3 == 0)
+        if (fuzz_draw(&t.in.seed) % 3 == 0)
             move(&t);
     }
     round_trip_end(&t, h[9] & 1);
@@ -960,9 +939,9 @@ static void attack_frames(attack *a, unsigned first, unsigned c, const bytes *da
     int ended = 0;
     while (!ended) {
         size_t n = data->size - at < most ? data->size - at : most;
-        if ((c & 64) != 0 && draw(&a->in.seed) % 4 == 0)
+        if ((c & 64) != 0 && fuzz_draw(&a->in.seed) % 4 == 0)
             n = 0;
-        ended = at + n == data->size && ((c & 64) == 0 || draw(&a->in.seed) % 2 == 0);
+        ended = at + n == data->size && ((c & 64) == 0 || fuzz_draw(&a->in.seed) % 2 == 0);
         attack_frame(a, first | (ended ? 0x80u : 0u), data->data + at, n);
         if ((c & 16) != 0)
             attack_frame(a, 0x89, data->data, n < 5 ? n : 5);
@@ -978,7 +957,7 @@ static void pack(attack *a, unsigned kind, const bytes *from, bytes *to)
                                   Z_SYNC_FLUSH, Z_SYNC_FLUSH, 0,        Z_FULL_FLUSH};
     z_stream *z = &a->packer;
     size_t room = from->size * 2 + 2000;
-    uint8_t *out = exact(room);
+    uint8_t *out = fuzz_memory(room);
     int how = flushes[kind];
     if (a->reset && kind != 5)
         deflateReset(z);
@@ -1004,12 +983,12 @@ static void pack(attack *a, unsigned kind, const bytes *from, bytes *to)
         bytes_octet(to, 0);
     }
     if (kind == 3 && to->size > 0)
-        to->data[take(&a->in) % to->size] ^= (uint8_t)(1u << (draw(&a->in.seed) & 7));
+        to->data[take(&a->in) % to->size] ^= (uint8_t)(1u << (fuzz_draw(&a->in.seed) & 7));
     if (kind == 4)
         to->size -= take(&a->in) % (to->size + 1);
     if (kind == 5)
         literal(&a->in, to, take(&a->in) & 15);
-    free(out);
+    fuzz_release(out);
 }
 
 /* What comes of one message: the rule that it breaks, and *out what it begins with. */
@@ -1017,7 +996,7 @@ static int judge(attack *a, const bytes *packed, int opcode, int status, bytes *
 {
     size_t tail = 0, n = out->size > a->limit ? (size_t)a->limit : out->size, bad = n;
     if (opcode == TENON_TEXT)
-        bad = utf8_scan(out->data, n, &tail);
+        bad = ref_utf8(out->data, n, &tail);
     out->size = bad;
     if (packed->size == 0)
         return TENON_RULE_DEFLATE_EMPTY;
@@ -1080,7 +1059,9 @@ static void attack_message(attack *a, bytes *made, bytes *packed)
 }
 
 /* Reads the stream in pieces of at most cut octets. */
-static void attack_run(const attack *a, side *s, const uint8_t *h, size_t cut)
+/* In pieces of up to cut octets, and all that is left behind the first split ones, if
+ * that is not 0. */
+static void attack_run(const attack *a, side *s, const uint8_t *h, size_t cut, size_t split)
 {
     size_t at = 0;
     plan_side(s, a->role, h, 0);
@@ -1101,10 +1082,11 @@ static void attack_run(const attack *a, side *s, const uint8_t *h, size_t cut)
     side_start(s);
     events(s);
     while (at < a->stream.size && !s->closed && !s->stuck) {
-        size_t n = cut > a->stream.size ? cut : 1 + draw(&s->seed) % cut;
+        size_t n = cut > a->stream.size ? cut : 1 + fuzz_draw(&s->seed) % cut;
+        n = split == 0 ? n : at == 0 ? split : a->stream.size;
         n = n < a->stream.size - at ? n : a->stream.size - at;
-        free(s->lent);
-        s->lent = exact(n);
+        fuzz_release(s->lent);
+        s->lent = fuzz_memory(n);
         memcpy(s->lent, a->stream.data + at, n);
         at += n;
         s->octets += n;
@@ -1164,14 +1146,21 @@ static void hostile(const uint8_t *h, const uint8_t *data, size_t size)
     static attack a;
     static side sides[3];
     bytes made = {NULL, 0, 0}, packed = {NULL, 0, 0};
+    size_t split;
     int i;
     attack_begin(&a, h, data, size);
     ready(&a.stream);
     while (a.in.left > 0 && a.rule == TENON_RULE_NONE)
         attack_message(&a, &made, &packed);
     for (i = 0; i < 3; i++) {
-        attack_run(&a, &sides[i], h, i == 0 ? a.stream.size + 1 : cuts[i == 1 ? 0 : h[8] & 3]);
+        attack_run(&a, &sides[i], h, i == 0 ? a.stream.size + 1 : cuts[i == 1 ? 0 : h[8] & 3], 0);
         attack_check(&a, &sides[i], i > 0 ? &sides[0] : NULL);
+    }
+    for (split = 1; fuzz_every_split && split < a.stream.size; split += 1 + a.stream.size / 1000) {
+        side_free(&sides[2]);
+        fuzz_allow(FUZZ_STEPS);
+        attack_run(&a, &sides[2], h, 1, split);
+        attack_check(&a, &sides[2], &sides[0]);
     }
     for (i = 0; i < 3; i++)
         side_free(&sides[i]);
@@ -1187,9 +1176,7 @@ static void hostile(const uint8_t *h, const uint8_t *data, size_t size)
 
 /* -------------------------------------------------------------------- entry */
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int fuzz_target(const uint8_t *data, size_t size)
 {
     if (size < HEAD)
         return -1;
@@ -1199,28 +1186,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         round_trip(data, data + HEAD, size - HEAD);
     return 0;
 }
-
-#ifdef TENON_FUZZ_REPLAY
-int main(int argc, char **argv)
-{
-    static uint8_t block[1 << 20];
-    int i;
-    for (i = 1; i < argc; i++) {
-        FILE *file = fopen(argv[i], "rb");
-        uint8_t *copy;
-        size_t n;
-        if (file == NULL) {
-            perror(argv[i]);
-            return 1;
-        }
-        n = fread(block, 1, sizeof block, file);
-        fclose(file);
-        copy = exact(n);
-        memcpy(copy, block, n);
-        LLVMFuzzerTestOneInput(copy, n);
-        free(copy);
-    }
-    printf("%d inputs replayed\n", argc - 1);
-    return 0;
-}
-#endif

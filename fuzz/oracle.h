@@ -9,75 +9,9 @@
 #ifndef TENON_FUZZ_ORACLE_H
 #define TENON_FUZZ_ORACLE_H
 
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "common.h"
+#include "reference.h"
 #include "tenon/tenon.h"
-
-/* Octets that grow at their end; the memory is kept from one input to the next. */
-typedef struct bytes {
-    uint8_t *data;
-    size_t size, room;
-} bytes;
-
-static inline void bytes_add(bytes *to, const void *data, size_t n)
-{
-    if (to->room - to->size < n) {
-        to->room = (to->room + n) * 2;
-        to->data = realloc(to->data, to->room);
-        if (to->data == NULL)
-            abort();
-    }
-    if (n > 0)
-        memcpy(to->data + to->size, data, n);
-    to->size += n;
-}
-
-static inline void bytes_octet(bytes *to, unsigned octet)
-{
-    uint8_t one = (uint8_t)octet;
-    bytes_add(to, &one, 1);
-}
-
-/* ------------------------------------------------------------------- UTF-8 */
-
-/* Whether a sequence of that length may still become a character when its first
- * octets gave value and left continuation octets are to come (RFC 3629, 3). */
-static inline int utf8_reachable(uint32_t value, unsigned length, unsigned left)
-{
-    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    uint32_t low = value << (6 * left);
-    uint32_t high = low | ((1u << (6 * left)) - 1);
-    if (high < least[length] || low > 0x10ffff)
-        return 0;
-    return !(low >= 0xd800 && high <= 0xdfff);
-}
-
-/* Index of the first octet that cannot be, or n. *tail: octets at the end that
- * begin a character without ending it. */
-static inline size_t utf8_scan(const uint8_t *p, size_t n, size_t *tail)
-{
-    size_t i = 0, k;
-    *tail = 0;
-    while (i < n) {
-        unsigned length = p[i] < 0x80 ? 1 : (p[i] >> 5) == 6 ? 2 : (p[i] >> 4) == 14 ? 3 : (p[i] >> 3) == 30 ? 4 : 0;
-        uint32_t value = length == 0 ? 0 : length == 1 ? p[i] : p[i] & (0x7fu >> length);
-        if (length == 0 || (length > 1 && !utf8_reachable(value, length, length - 1)))
-            return i;
-        for (k = 1; k < length; k++) {
-            if (i + k == n) {
-                *tail = k;
-                return n;
-            }
-            value = value << 6 | (p[i + k] & 0x3fu);
-            if ((p[i + k] & 0xc0) != 0x80 || !utf8_reachable(value, length, length - 1 - (unsigned)k))
-                return i + k;
-        }
-        i += length;
-    }
-    return n;
-}
 
 /* ------------------------------------------------------------------- frames */
 
@@ -212,7 +146,7 @@ static inline void oracle_close(oracle *o, const oracle_frame *f, uint64_t at)
                      code >= 5000);
     if (oracle_failed(o))
         return;
-    bad = utf8_scan(p + 2, f->good - 2, &tail);
+    bad = ref_utf8(p + 2, f->good - 2, &tail);
     oracle_blame(o, at + 2 + bad, TENON_RULE_CLOSE_UTF8, bad < f->good - 2);
     if (bad == f->good - 2 && f->good == f->size)
         oracle_blame(o, at + f->size - 1, TENON_RULE_CLOSE_UTF8, tail > 0);
@@ -228,7 +162,7 @@ static inline void oracle_text(oracle *o, oracle_frame *f, uint64_t at)
     memcpy(joined, o->carry, before);
     if (f->good > 0)
         memcpy(joined + before, o->pool.data + f->data, f->good);
-    bad = utf8_scan(joined, n, &tail);
+    bad = ref_utf8(joined, n, &tail);
     if (bad < n) {
         oracle_blame(o, at + bad - before, TENON_RULE_UTF8, 1);
         f->good = bad - before;

@@ -24,8 +24,9 @@ static uint8_t window_bits(tenon_str value)
         char c = value.data[i];
         if (c == '\\')
             continue;
-        if (c < '0' || c > '9' || (digits == 0 && c == '0') || ++digits > 2)
+        if (c < '0' || c > '9' || (digits == 0 && c == '0') || digits == 2)
             return 0;
+        digits++;
         number = number * 10 + (unsigned)(c - '0');
     }
     return number >= 8 && number <= 15 ? (uint8_t)number : 0;
@@ -257,7 +258,14 @@ static int is_good(const tenon_deflate *deflate)
 {
     if (deflate == NULL || deflate->codec == NULL)
         return TENON_ERR_NULL;
-    return deflate->size < sizeof *deflate ? TENON_ERR_SIZE : TENON_OK;
+    return deflate->size < TENON_DEFLATE_LEAST ? TENON_ERR_SIZE : TENON_OK;
+}
+
+/* Those who ask do not say the size of theirs: they get what all know. */
+static void give(tenon_agreed *agreed, const tenon_agreed *made)
+{
+    memcpy(agreed, made, TENON_AGREED_LEAST);
+    agreed->size = (uint32_t)TENON_AGREED_LEAST;
 }
 
 int tenon_deflate_offer(const tenon_deflate *deflate, char text[TENON_DEFLATE_TEXT])
@@ -271,17 +279,23 @@ int tenon_deflate_offer(const tenon_deflate *deflate, char text[TENON_DEFLATE_TE
 int tenon_deflate_answer(const tenon_deflate *deflate, const tenon_fields *request, char text[TENON_DEFLATE_TEXT],
                          tenon_agreed *agreed)
 {
+    tenon_agreed made;
     int status = text == NULL || request == NULL || agreed == NULL ? TENON_ERR_NULL : is_good(deflate);
-    if (status == TENON_OK)
-        tenon_agree_answer(deflate, request, text, agreed);
-    return status;
+    if (status != TENON_OK)
+        return status;
+    tenon_agree_answer(deflate, request, text, &made);
+    give(agreed, &made);
+    return TENON_OK;
 }
 
 int tenon_deflate_check(const tenon_deflate *deflate, const tenon_fields *answer, tenon_agreed *agreed)
 {
     const char *at = NULL;
-    int status = answer == NULL || agreed == NULL ? TENON_ERR_NULL : is_good(deflate);
+    tenon_agreed made;
+    int good, status = answer == NULL || agreed == NULL ? TENON_ERR_NULL : is_good(deflate);
     if (status != TENON_OK)
         return status;
-    return tenon_agree_check(deflate, answer, agreed, &at) ? TENON_OK : TENON_ERR_EXTENSION;
+    good = tenon_agree_check(deflate, answer, &made, &at);
+    give(agreed, &made);
+    return good ? TENON_OK : TENON_ERR_EXTENSION;
 }

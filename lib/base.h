@@ -21,6 +21,51 @@
 #define TENON_APART
 #endif
 
+/* Functions whose unsigned arithmetic is meant to wrap: the integer sanitizer, which takes
+ * that for a mistake everywhere else, passes them over. */
+#if defined(__clang__) && __clang_major__ >= 12
+#define TENON_WRAPS __attribute__((no_sanitize("unsigned-integer-overflow", "unsigned-shift-base")))
+#else
+#define TENON_WRAPS
+#endif
+
+/* Who optimizes for size goes without the straight lines for the most frequent cases:
+ * the long way does all that they do. */
+#ifdef __OPTIMIZE_SIZE__
+#define TENON_SMALL 1
+#else
+#define TENON_SMALL 0
+#endif
+
+/*
+ * Structs that begin with their size grow at their end, and programs that were built
+ * before bring what they know. So each has a least size, that of version 0.1: up to and
+ * with the member that was its last one. A member that comes later is read and written
+ * only where size reaches it. It must not fit into padding: then sizes would be equal.
+ */
+#define TENON_UP_TO(type, member) (offsetof(type, member) + sizeof(((type *)0)->member))
+#define TENON_CONFIG_LEAST TENON_UP_TO(tenon_config, transform_config)
+#define TENON_STATS_LEAST TENON_UP_TO(tenon_stats, steps)
+#define TENON_PREPARED_LEAST TENON_UP_TO(tenon_prepared, deflated_size)
+#define TENON_ANSWER_LEAST TENON_UP_TO(tenon_answer, header_count)
+#define TENON_REFUSAL_LEAST TENON_UP_TO(tenon_refusal, cookie)
+#define TENON_REQUEST_LEAST TENON_UP_TO(tenon_request, header_count)
+#define TENON_IO_LEAST TENON_UP_TO(tenon_io, shut)
+#define TENON_BACKOFF_LEAST TENON_UP_TO(tenon_backoff, failures)
+#define TENON_VERDICT_LEAST TENON_UP_TO(tenon_verdict, subprotocol)
+#define TENON_CODEC_LEAST TENON_UP_TO(tenon_codec, inflate_reset)
+#define TENON_DEFLATE_LEAST TENON_UP_TO(tenon_deflate, memory_level)
+#define TENON_AGREED_LEAST TENON_UP_TO(tenon_agreed, flags)
+
+/* Zeroes a struct of the caller's: size octets, but no more than are known here;
+ * returns how many. */
+static inline uint32_t tenon_clear(void *memory, size_t size, size_t known)
+{
+    size_t n = size < known ? size : known;
+    memset(memory, 0, n);
+    return (uint32_t)n;
+}
+
 /* Fails to compile when the condition is false: an array of size -1. */
 #define TENON_STATIC_ASSERT(name, condition) typedef char tenon_assert_##name[(condition) ? 1 : -1]
 

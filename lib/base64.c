@@ -18,8 +18,8 @@ size_t tenon_base64_encode(const uint8_t *src, size_t n, char *out)
             group |= src[i + 2];
         out[size++] = digits[group >> 18];
         out[size++] = digits[group >> 12 & 63];
-        out[size++] = left > 1 ? digits[group >> 6 & 63] : '=';
-        out[size++] = left > 2 ? digits[group & 63] : '=';
+        out[size++] = (char)(left > 1 ? digits[group >> 6 & 63] : '=');
+        out[size++] = (char)(left > 2 ? digits[group & 63] : '=');
     }
     return size;
 }

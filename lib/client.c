@@ -82,7 +82,7 @@ static int judge_response(tenon_conn *conn)
     verdict.size = (uint32_t)sizeof verdict;
     tenon_http1_unfold((char *)conn->rx, conn->held);
     client_head(conn, &head);
-    if (head.status >= 100 && head.status < 200 && head.status != 101)
+    if (head.status < 200 && head.status != 101)
         return skip_interim(conn);
     if (head.status != 101)
         return show_response(conn, &head);
@@ -159,7 +159,7 @@ int tenon_connect(tenon_conn *conn, const tenon_request *request)
     int status;
     if (conn == NULL || request == NULL)
         return TENON_ERR_NULL;
-    if (request->size < sizeof *request)
+    if (request->size < TENON_REQUEST_LEAST)
         return TENON_ERR_SIZE;
     if ((request->subprotocols == NULL && request->subprotocol_count > 0) ||
         (request->headers == NULL && request->header_count > 0))

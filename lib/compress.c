@@ -7,7 +7,7 @@
 
 static const tenon_deflate *settings(const tenon_conn *conn)
 {
-    return conn->config->transform_config;
+    return (const tenon_deflate *)conn->config->transform_config;
 }
 
 /* ------------------------------------------------------------------ messages in */
@@ -240,7 +240,7 @@ static int put(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, i
 static int put_ref(tenon_conn *conn)
 {
     tenon_deflater *d = conn->deflater;
-    uint8_t first = conn->bits & BIT_REF_FIRST ? conn->ref_opcode : TENON_CONTINUATION;
+    uint8_t first = conn->bits & BIT_REF_FIRST ? conn->ref_opcode : (uint8_t)TENON_CONTINUATION;
     size_t n;
     int last;
     if (!d->shown && tenon_deflater_run(d, &conn->ref_data, &conn->ref_left, 1) != TENON_OK) {
@@ -367,11 +367,11 @@ size_t tenon_inflate_size(const tenon_conn *conn)
 }
 
 /* What both lends refuse. free: the block that is lent now may go. */
-static int check_block(const tenon_conn *conn, const void *block, size_t size, size_t least, int is_free)
+static int check_block(const void *block, size_t size, size_t least, int is_free)
 {
     if (block == NULL && size > 0)
         return TENON_ERR_NULL;
-    if (least == 0 || conn->phase < TENON_PHASE_OPENING)
+    if (least == 0) /* nothing agreed */
         return TENON_ERR_STATE;
     if (block != NULL && (size < least || !tenon_block_aligned(block)))
         return TENON_ERR_SIZE;
@@ -382,10 +382,12 @@ int tenon_lend_deflate(tenon_conn *conn, void *block, size_t size)
 {
     tenon_deflater *made = NULL;
     int status = conn == NULL ? TENON_ERR_NULL
-                              : check_block(conn, block, size, tenon_deflate_size(conn), is_deflater_free(conn));
+                              : check_block(block, size, tenon_deflate_size(conn), is_deflater_free(conn));
     if (status != TENON_OK)
         return status;
-    if (block != NULL && (made = tenon_deflater_make(settings(conn), conn->out_bits, block, size)) == NULL)
+    if (block != NULL)
+        made = tenon_deflater_make(settings(conn), conn->out_bits, block, size);
+    if (block != NULL && made == NULL)
         return TENON_ERR_SIZE;
     conn->deflater = made;
     if (made != NULL)
@@ -397,11 +399,13 @@ int tenon_lend_inflate(tenon_conn *conn, void *block, size_t size)
 {
     tenon_inflater *made = NULL;
     int status = conn == NULL ? TENON_ERR_NULL
-                              : check_block(conn, block, size, tenon_inflate_size(conn),
+                              : check_block(block, size, tenon_inflate_size(conn),
                                             conn->inflater == NULL || is_inflater_free(conn));
     if (status != TENON_OK)
         return status;
-    if (block != NULL && (made = tenon_inflater_make(settings(conn)->codec, conn->in_bits, block, size)) == NULL)
+    if (block != NULL)
+        made = tenon_inflater_make(settings(conn)->codec, conn->in_bits, block, size);
+    if (block != NULL && made == NULL)
         return TENON_ERR_SIZE;
     conn->inflater = made;
     if ((conn->deflate & DEFLATE_WANTS_INFLATE) != 0 && made != NULL) {
@@ -426,7 +430,7 @@ int tenon_config_deflate(tenon_config *config, const tenon_deflate *deflate)
     if (config == NULL || deflate == NULL || deflate->codec == NULL)
         return TENON_ERR_NULL;
     codec = deflate->codec;
-    if (config->size < sizeof *config || deflate->size < sizeof *deflate || codec->size < sizeof *codec)
+    if (config->size < TENON_CONFIG_LEAST || deflate->size < TENON_DEFLATE_LEAST || codec->size < TENON_CODEC_LEAST)
         return TENON_ERR_SIZE;
     if (!is_between(deflate->out_bits, codec->min_bits, codec->max_bits) || !is_between(deflate->in_bits, 8, 15) ||
         !is_between(deflate->level, 1, 9) || !is_between(deflate->memory_level, 1, 9) ||
@@ -442,12 +446,12 @@ int tenon_deflate_get(const tenon_conn *conn, tenon_agreed *agreed)
     uint32_t size;
     if (conn == NULL || agreed == NULL)
         return TENON_ERR_NULL;
-    if (agreed->size < sizeof *agreed)
+    if (agreed->size < TENON_AGREED_LEAST)
         return TENON_ERR_SIZE;
     if (conn->phase < TENON_PHASE_OPENING)
         return TENON_ERR_STATE;
     size = agreed->size;
-    memset(agreed, 0, sizeof *agreed);
+    (void)tenon_clear(agreed, size, sizeof *agreed);
     agreed->size = size;
     if ((conn->deflate & DEFLATE_ON) == 0)
         return TENON_OK;
@@ -462,7 +466,7 @@ int tenon_deflate_set(tenon_conn *conn, const tenon_agreed *agreed)
 {
     if (conn == NULL || agreed == NULL)
         return TENON_ERR_NULL;
-    if (agreed->size < sizeof *agreed)
+    if (agreed->size < TENON_AGREED_LEAST)
         return TENON_ERR_SIZE;
     if (conn->config->transform == NULL || conn->config->handshake != NULL || conn->phase != TENON_PHASE_OPENING ||
         (conn->bits & BIT_EVENT) != 0 || ((conn->rsv_first | conn->rsv_next) & TENON_RSV1) != 0)

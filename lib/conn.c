@@ -23,22 +23,22 @@ int tenon_config_open(tenon_config *config, size_t size, int role)
 {
     if (config == NULL)
         return TENON_ERR_NULL;
-    if (size < sizeof *config)
+    if (size < TENON_CONFIG_LEAST)
         return TENON_ERR_SIZE;
     if (role != TENON_SERVER && role != TENON_CLIENT)
         return TENON_ERR_ARG;
-    memset(config, 0, sizeof *config);
-    config->size = (uint32_t)sizeof *config;
+    config->size = tenon_clear(config, size, sizeof *config);
     config->role = (uint32_t)role;
     return TENON_OK;
 }
 
 int tenon_init(void *memory, size_t size, const tenon_config *config, tenon_conn **conn)
 {
-    tenon_conn *c = memory;
+    tenon_conn *c = (tenon_conn *)memory;
     if (memory == NULL || config == NULL || conn == NULL)
         return TENON_ERR_NULL;
-    if (size < sizeof *c || (uintptr_t)memory % offsetof(struct alignment, conn) != 0 || config->size < sizeof *config)
+    if (size < sizeof *c || (uintptr_t)memory % offsetof(struct alignment, conn) != 0 ||
+        config->size < TENON_CONFIG_LEAST)
         return TENON_ERR_SIZE;
     if (config->role != TENON_SERVER && config->role != TENON_CLIENT)
         return TENON_ERR_ARG;
@@ -125,7 +125,7 @@ int tenon_lend_rx(tenon_conn *conn, void *rx, size_t size)
 {
     int status = conn == NULL ? TENON_ERR_NULL : check_rx(conn, rx, size);
     if (status == TENON_OK)
-        set_rx(conn, rx, size);
+        set_rx(conn, (uint8_t *)rx, size);
     return status;
 }
 
@@ -133,7 +133,7 @@ int tenon_lend_tx(tenon_conn *conn, void *tx, size_t size)
 {
     int status = conn == NULL ? TENON_ERR_NULL : check_tx(conn, tx, size);
     if (status == TENON_OK)
-        set_tx(conn, tx, size);
+        set_tx(conn, (uint8_t *)tx, size);
     return status;
 }
 
@@ -144,8 +144,8 @@ int tenon_lend(tenon_conn *conn, void *rx, size_t rx_size, void *tx, size_t tx_s
         status = check_tx(conn, tx, tx_size);
     if (status != TENON_OK)
         return status;
-    set_rx(conn, rx, rx_size);
-    set_tx(conn, tx, tx_size);
+    set_rx(conn, (uint8_t *)rx, rx_size);
+    set_tx(conn, (uint8_t *)tx, tx_size);
     return TENON_OK;
 }
 
@@ -158,7 +158,7 @@ int tenon_lend_stats(tenon_conn *conn, tenon_stats *stats)
 {
     if (conn == NULL)
         return TENON_ERR_NULL;
-    if (stats != NULL && stats->size < sizeof *stats)
+    if (stats != NULL && stats->size < TENON_STATS_LEAST)
         return TENON_ERR_SIZE;
     conn->stats = stats;
     return TENON_OK;
@@ -220,14 +220,15 @@ static int is_over(const tenon_conn *conn)
 
 static int is_writable(const tenon_conn *conn)
 {
-    return conn->want_room > 0 && tenon_state(conn) == TENON_OPEN &&
-           (conn->deflate & DEFLATE_WANTS_DEFLATE) == 0 &&
+    return conn->want_room > 0 && (conn->deflate & DEFLATE_WANTS_DEFLATE) == 0 &&
            (conn->bits & (BIT_REF | BIT_PONG_PENDING)) == 0 && tenon_queue_room(&conn->queue) >= conn->want_room;
 }
 
-static int wants_read(const tenon_conn *conn)
+/* Whether it goes on with octets that are not here: when the current event is left. Those
+ * that were taken back may come again with more of them, which then need no rx. */
+static int wants_input(const tenon_conn *conn)
 {
-    if ((conn->bits & (BIT_EOF | BIT_EVENT | BIT_WANTS_RX)) != 0 || conn->in_left > 0)
+    if ((conn->bits & BIT_EOF) != 0 || conn->in_left > 0 || tenon_timer_rests(conn))
         return 0;
     return conn->phase == TENON_PHASE_HEAD || conn->phase == TENON_PHASE_FRAMES || conn->phase == TENON_PHASE_BODY ||
            conn->phase == TENON_PHASE_DRAIN;
@@ -244,8 +245,6 @@ static int wants_next(const tenon_conn *conn)
 {
     if (conn->phase == TENON_PHASE_OPENING || conn->phase == TENON_PHASE_END || (conn->bits & BIT_AGAIN) != 0)
         return 1;
-    if (conn->phase == TENON_PHASE_DEAD)
-        return 0;
     if (conn->queue.done > 0 || is_writable(conn) || (conn->bits & BIT_BAD_TEXT) != 0)
         return 1;
     if (conn->phase == TENON_PHASE_BODY && conn->mark == 0)
@@ -253,6 +252,8 @@ static int wants_next(const tenon_conn *conn)
     if (is_over(conn) || ((conn->bits & BIT_EOF) != 0 && !has_input(conn) && conn->phase != TENON_PHASE_DRAIN))
         return 1;
     if (has_input(conn) && conn->phase != TENON_PHASE_DECIDE && (conn->bits & BIT_WANTS_RX) == 0)
+        return 1;
+    if ((conn->bits & BIT_EVENT) != 0 && wants_input(conn))
         return 1;
     return tenon_timer_due(conn);
 }
@@ -276,7 +277,7 @@ uint32_t tenon_wants(const tenon_conn *conn)
         return 0;
     if (conn->phase == TENON_PHASE_DEAD)
         return TENON_WANTS_CLOSE;
-    wants |= wants_read(conn) ? TENON_WANTS_READ : 0u;
+    wants |= (conn->bits & BIT_EVENT) == 0 && wants_input(conn) ? TENON_WANTS_READ : 0u;
     wants |= conn->queue.pending > 0 ? TENON_WANTS_WRITE : 0u;
     if (conn->bits & BIT_WANTS_RX)
         wants |= conn->deflate & DEFLATE_WANTS_INFLATE ? TENON_WANTS_INFLATE : TENON_WANTS_RX;
@@ -330,7 +331,7 @@ static int lend_input(tenon_conn *conn, uint8_t *data, size_t n, uint32_t consta
 
 int tenon_recv(tenon_conn *conn, void *data, size_t n)
 {
-    return lend_input(conn, data, n, 0);
+    return lend_input(conn, (uint8_t *)data, n, 0);
 }
 
 int tenon_recv_const(tenon_conn *conn, const void *data, size_t n)
@@ -354,7 +355,6 @@ int tenon_unlend(tenon_conn *conn, const void **rest, size_t *n)
     *rest = conn->in;
     *n = conn->in_left;
     conn->in_left = 0;
-    conn->bits &= ~BIT_WANTS_RX;
     return TENON_OK;
 }
 
@@ -502,7 +502,7 @@ int tenon_conn_event(tenon_conn *conn, int type, const void *data, size_t n)
     conn->event_opcode = 0;
     conn->event_flags = 0;
     conn->event_rtt = 0;
-    conn->event_data = data;
+    conn->event_data = (const uint8_t *)data;
     conn->event_size = n;
     conn->event_u.offset = 0;
     conn->bits |= BIT_EVENT;
@@ -518,7 +518,7 @@ static void fill_ending(const tenon_conn *conn, tenon_event *event)
     event->cause = conn->cause;
     event->sent_code = conn->sent_code;
     event->received_code = conn->received_code;
-    event->code = (conn->bits & BIT_CLOSE_RECEIVED) != 0 ? conn->received_code : TENON_CLOSE_ABNORMAL;
+    event->code = (conn->bits & BIT_CLOSE_RECEIVED) != 0 ? conn->received_code : (uint16_t)TENON_CLOSE_ABNORMAL;
     if (conn->bits & BIT_FAILED) {
         event->rule = conn->rule;
         event->offset = conn->fault;
@@ -731,7 +731,7 @@ static int output_step(tenon_conn *conn)
         tenon_send_waiting(conn);
     if (conn->phase == TENON_PHASE_OPENING)
         return STEP_IDLE; /* OPEN comes before what sends have brought about */
-    if (tenon_queue_release(&conn->queue, &cookie))
+    if (conn->queue.done > 0 && tenon_queue_release(&conn->queue, &cookie))
         return released(conn, cookie);
     if (conn->phase == TENON_PHASE_END && (conn->bits & BIT_REF) != 0) {
         conn->bits &= ~BIT_REF;
@@ -809,22 +809,37 @@ static int has_run_out(tenon_conn *conn)
     return conn->event_type != TENON_EV_RELEASED && tenon_timer_fire(conn);
 }
 
+/* The kept event again, unless memory comes back before: what is kept may wait for the
+ * room that it takes. */
+static int tell_again(tenon_conn *conn, tenon_event *event)
+{
+    void *cookie;
+    if (conn->event_type != TENON_EV_RELEASED && tenon_queue_release(&conn->queue, &cookie)) {
+        memset(event, 0, sizeof *event);
+        event->type = TENON_EV_RELEASED;
+        event->cookie = cookie;
+        return TENON_EVENT;
+    }
+    conn->bits &= ~BIT_AGAIN;
+    if ((conn->bits & (BIT_PONG_WAIT | BIT_CLOSE_SENT)) == BIT_PONG_WAIT && in_frames(conn))
+        conn->since = conn->now; /* a Pong may have come, and nobody has read it */
+    fill(conn, event);
+    return TENON_EVENT;
+}
+
 int tenon_conn_next(tenon_conn *conn, tenon_event *event)
 {
     int found;
-    if ((conn->bits & BIT_AGAIN) != 0 && !has_run_out(conn)) {
-        conn->bits &= ~BIT_AGAIN;
-        if ((conn->bits & (BIT_PONG_WAIT | BIT_CLOSE_SENT)) == BIT_PONG_WAIT && in_frames(conn))
-            conn->since = conn->now; /* a Pong may have come, and nobody has read it */
-        fill(conn, event);
-        return TENON_EVENT;
-    }
+    if ((conn->bits & BIT_AGAIN) != 0 && !has_run_out(conn))
+        return tell_again(conn, event);
     conn->bits &= ~BIT_AGAIN;
     leave_event(conn);
     do {
         found = step(conn);
     } while (found == STEP_AGAIN);
+#if !TENON_SMALL
     conn->lone_max = tenon_recv_lone_max(conn);
+#endif
     if (found == STEP_IDLE)
         return TENON_OK;
     fill(conn, event);

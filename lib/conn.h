@@ -61,7 +61,11 @@ enum {
 #define BIT_WRITES_OVER 0x08000000u   /* nothing follows what is queued: SHUT_WR */
 #define BIT_CLOSE_GONE 0x20000000u    /* the transport took our Close */
 #define BIT_STALL 0x10000000u         /* the stall timer runs */
+#if !TENON_SMALL
 #define BIT_LONE 0x40000000u          /* the current event is that of next.c */
+#else
+#define BIT_LONE 0u
+#endif
 
 /* tenon_conn.deflate; the first two are TENON_DEFLATE_RESET_OUT and _IN */
 #define DEFLATE_ON 0x04u             /* agreed */
@@ -101,6 +105,7 @@ struct tenon_conn {
             tenon_str subprotocol;
             const tenon_request *request;
             uint32_t interim; /* 1xx answers seen */
+            uint32_t key;     /* where in rx the key of the request is */
         } opening;
         struct {
             tenon_message message;
@@ -299,6 +304,9 @@ TENON_INTERNAL int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint
 TENON_INTERNAL void tenon_send_cut(tenon_conn *conn);
 
 /* timer.c */
+/* Whether lent octets, or those taken in to be inflated, wait for memory: nothing can
+ * be done about a timer then. */
+TENON_INTERNAL int tenon_timer_rests(const tenon_conn *conn);
 /* Whether a deadline has passed. */
 TENON_INTERNAL int tenon_timer_due(const tenon_conn *conn);
 /* Acts on the earliest deadline that has passed: 1 if it did. */

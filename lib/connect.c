@@ -109,7 +109,7 @@ int tenon_connect_fields(const tenon_request *request, int secure, tenon_header 
     int status;
     if (request == NULL || out == NULL || count == NULL || (scratch == NULL && scratch_size > 0))
         return TENON_ERR_NULL;
-    if (request->size < sizeof *request)
+    if (request->size < TENON_REQUEST_LEAST)
         return TENON_ERR_SIZE;
     status = tenon_place_parse(request, secure, &place);
     if (status == TENON_OK)
@@ -147,7 +147,7 @@ int tenon_connect_answer(const tenon_fields *request, const tenon_answer *answer
     int status;
     if (request == NULL || out == NULL || count == NULL)
         return TENON_ERR_NULL;
-    if (answer != NULL && answer->size < sizeof *answer)
+    if (answer != NULL && answer->size < TENON_ANSWER_LEAST)
         return TENON_ERR_SIZE;
     status = tenon_answer_valid(request, answer, &subprotocol);
     if (status != TENON_OK)
@@ -273,8 +273,8 @@ static int check_regular(const tenon_fields *fields, tenon_str authority, tenon_
         return blame(verdict, 400, TENON_RULE_BODY, at);
     if (tenon_field_count(fields, "sec-websocket-version", &value) != 1 || !tenon_is(value, "13"))
         return blame(verdict, 400, TENON_RULE_VERSION, value.data);
-    rule = tenon_offer_check(fields, &at);
-    return rule == TENON_RULE_NONE || blame(verdict, 400, rule, at);
+    rule = tenon_offer_check(fields, fields, &at);
+    return rule == TENON_RULE_NONE ? 1 : blame(verdict, 400, rule, at);
 }
 
 int tenon_connect_check(const tenon_fields *fields, int end_stream, tenon_verdict *verdict)
@@ -284,9 +284,9 @@ int tenon_connect_check(const tenon_fields *fields, int end_stream, tenon_verdic
     if (fields == NULL || verdict == NULL)
         return TENON_ERR_NULL;
     size = verdict->size;
-    if (size < sizeof *verdict)
+    if (size < TENON_VERDICT_LEAST)
         return TENON_ERR_SIZE;
-    memset(verdict, 0, sizeof *verdict);
+    (void)tenon_clear(verdict, size, sizeof *verdict);
     verdict->size = size;
     memset(pseudo, 0, sizeof pseudo);
     (void)tenon_header_find(fields, "origin", &verdict->origin);
@@ -307,9 +307,9 @@ int tenon_connect_answer_check(uint16_t status, const tenon_fields *fields, cons
     if (fields == NULL || request == NULL || verdict == NULL)
         return TENON_ERR_NULL;
     size = verdict->size;
-    if (size < sizeof *verdict || request->size < sizeof *request)
+    if (size < TENON_VERDICT_LEAST || request->size < TENON_REQUEST_LEAST)
         return TENON_ERR_SIZE;
-    memset(verdict, 0, sizeof *verdict);
+    (void)tenon_clear(verdict, size, sizeof *verdict);
     verdict->size = size;
     verdict->status = status;
     if (status < 200 || status > 299)

@@ -30,6 +30,7 @@ typedef struct tenon_kernels {
     void (*mask)(uint8_t *to, const uint8_t *from, size_t n, uint32_t word);
     size_t (*utf8)(const uint8_t *text, size_t n);
     size_t (*mask_utf8)(uint8_t *to, const uint8_t *from, size_t n, uint32_t word);
+    int sha; /* 1 if tenon_sha1_block may be called; no pointer, lest all link it */
 } tenon_kernels;
 
 /* The best there is for this processor; NULL: none. */
@@ -45,8 +46,21 @@ TENON_INTERNAL const tenon_kernels *tenon_cpu_list(size_t i);
 TENON_INTERNAL void tenon_cpu_use(const tenon_kernels *kernels);
 
 #ifdef TENON_X86
+/* Registers in which the processor describes itself: ECX of leaf 1, EBX of leaf 7; and
+ * register 0 of the extended controls, with what the system keeps: bits 1 and 2 are those
+ * of AVX. The last can be asked for only where bit_OSXSAVE is set. */
+enum { TENON_CPU_LEAF_1, TENON_CPU_LEAF_7, TENON_CPU_KEPT };
+TENON_INTERNAL uint32_t tenon_cpu_ask(int what);
+
+/* What a processor can run that answers so, the best first; returns how many. */
+TENON_INTERNAL size_t tenon_cpu_find(uint32_t (*ask)(int what), const tenon_kernels *list[3]);
+
+TENON_INTERNAL extern const tenon_kernels tenon_kernels_avx2_sha;
 TENON_INTERNAL extern const tenon_kernels tenon_kernels_avx2;
 TENON_INTERNAL extern const tenon_kernels tenon_kernels_ssse3;
+
+/* A block of SHA-1, as words. */
+TENON_INTERNAL void tenon_sha1_block(uint32_t h[5], const uint32_t w[16]);
 #endif
 #ifdef TENON_ARM
 TENON_INTERNAL extern const tenon_kernels tenon_kernels_neon;

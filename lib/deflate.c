@@ -30,7 +30,7 @@ size_t tenon_inflater_size(const tenon_codec *codec, unsigned bits)
 
 tenon_inflater *tenon_inflater_make(const tenon_codec *codec, unsigned bits, void *block, size_t size)
 {
-    tenon_inflater *f = block;
+    tenon_inflater *f = (tenon_inflater *)block;
     size_t head = aligned(sizeof *f), state = aligned(codec->inflate_size(bits));
     size_t room = size - head - state;
     memset(f, 0, sizeof *f);
@@ -78,13 +78,12 @@ int tenon_inflater_run(tenon_inflater *f, uint8_t *out, size_t room, size_t *n)
 {
     const uint8_t *in = f->stage + f->at;
     size_t in_size = f->end - f->at, left = room;
-    int status;
+    int status, idle = 0;
     do {
-        size_t before = in_size;
+        size_t before = in_size + left;
         status = f->codec->inflate(f->state, &in, &in_size, &out, &left);
-        if (status == TENON_END && in_size == before && left == room)
-            break; /* no progress */
-    } while (status == TENON_END && in_size > 0);
+        idle = in_size + left == before ? idle + 1 : 0; /* an end may have been seen before it is told, but once */
+    } while (status == TENON_END && in_size > 0 && idle < 2);
     f->at = f->end - (uint32_t)in_size;
     f->full = left == 0;
     *n = room - left;
@@ -113,7 +112,7 @@ size_t tenon_deflater_size(const tenon_codec *codec, unsigned bits, unsigned mem
 tenon_deflater *tenon_deflater_make(const tenon_deflate *config, unsigned bits, void *block, size_t size)
 {
     const tenon_codec *codec = config->codec;
-    tenon_deflater *d = block;
+    tenon_deflater *d = (tenon_deflater *)block;
     unsigned memory_level = config->memory_level == 0 ? 8 : config->memory_level;
     unsigned level = config->level == 0 ? 6 : config->level;
     size_t head = aligned(sizeof *d), state = aligned(codec->deflate_size(bits, memory_level));
@@ -148,6 +147,9 @@ size_t tenon_deflater_frame(const tenon_deflater *d)
     return d->room - sizeof tail;
 }
 
+/* Most octets that the codec is given at a time. */
+#define GIVEN_MAX ((size_t)1 << 20)
+
 static void show(tenon_deflater *d, size_t ready, int ended)
 {
     d->ready = (uint32_t)ready;
@@ -180,15 +182,17 @@ static int end_part(tenon_deflater *d, int end)
 int tenon_deflater_run(tenon_deflater *d, const uint8_t **data, size_t *n, int end)
 {
     uint8_t *out = d->stage + d->have;
-    size_t left = d->room - d->have;
-    int status;
+    size_t left = d->room - d->have, given, rest;
     if (*n == 0 && d->empty)
         return empty_part(d, end);
     d->empty = 0;
     d->used = 1;
-    status = d->codec->deflate(d->state, data, n, &out, &left, 1);
-    if (status != TENON_OK)
-        return TENON_ERR_PROTOCOL;
+    do {
+        given = rest = *n < GIVEN_MAX ? *n : GIVEN_MAX;
+        if (d->codec->deflate(d->state, data, &rest, &out, &left, given == *n) != TENON_OK)
+            return TENON_ERR_PROTOCOL;
+        *n -= given - rest;
+    } while (rest == 0 && left > 0 && *n > 0);
     d->have = d->room - (uint32_t)left;
     if (left > 0)
         return *n == 0 ? end_part(d, end) : TENON_ERR_PROTOCOL;

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "field.h"
 
-/* tchar of RFC 9110, 5.6.2: one bit for each octet of ASCII, 32 to a word. */
-static const uint32_t tchar_bits[4] = {0, 0x03ff6cfau, 0xc7fffffeu, 0x57ffffffu};
+/* tchar of RFC 9110, 5.6.2: by the low 5 bits of an octet, a bit for each value of the
+ * high 3; those of 0x80 and above are not set. */
+static const uint8_t tchar_bits[32] = {
+    0x08, 0x0e, 0x0c, 0x0e, 0x0e, 0x0e, 0x0e, 0x0e, 0x0c, 0x0c, 0x0e, 0x0e, 0x0c, 0x0e, 0x0e, 0x0c,
+    0x0e, 0x0e, 0x0e, 0x0e, 0x0e, 0x0e, 0x0e, 0x0e, 0x0e, 0x0e, 0x0c, 0x00, 0x08, 0x00, 0x0c, 0x04,
+};
 
 int tenon_is_tchar(uint8_t c)
 {
-    return c < 128 && (tchar_bits[c >> 5] >> (c & 31) & 1) != 0;
+    return tchar_bits[c & 31] >> (c >> 5) & 1;
 }
 
 int tenon_is_text(uint8_t c)
@@ -14,14 +18,17 @@ int tenon_is_text(uint8_t c)
     return (c >= 0x20 && c != 0x7f) || c == '\t';
 }
 
+size_t tenon_token_size(const char *data, size_t n)
+{
+    size_t i = 0;
+    while (i < n && tenon_is_tchar((uint8_t)data[i]))
+        i++;
+    return i;
+}
+
 int tenon_is_token(tenon_str s)
 {
-    size_t i;
-    for (i = 0; i < s.size; i++) {
-        if (!tenon_is_tchar((uint8_t)s.data[i]))
-            return 0;
-    }
-    return s.size > 0;
+    return s.size > 0 && tenon_token_size(s.data, s.size) == s.size;
 }
 
 int tenon_is_value(tenon_str s)
@@ -50,6 +57,8 @@ int tenon_alike(tenon_str a, tenon_str b)
     size_t i;
     if (a.size != b.size)
         return 0;
+    if (tenon_same(a, b)) /* most are */
+        return 1;
     for (i = 0; i < a.size; i++) {
         if (lower(a.data[i]) != lower(b.data[i]))
             return 0;
@@ -99,7 +108,7 @@ tenon_str tenon_trim(tenon_str s)
 tenon_str tenon_take(tenon_str *rest, char end)
 {
     tenon_str part = *rest;
-    const char *found = memchr(rest->data, end, rest->size);
+    const char *found = (const char *)memchr(rest->data, end, rest->size);
     if (found == NULL) {
         rest->size = 0;
         return part;
@@ -167,11 +176,11 @@ int tenon_header_next(const tenon_fields *fields, size_t *position, tenon_header
 /* The value of the next field of that name. */
 static int named_next(const tenon_fields *fields, const char *name, size_t *position, tenon_str *value)
 {
-    tenon_str got;
+    tenon_str want = tenon_string(name, 0), got;
     int status;
     do {
         status = field_next(fields, position, &got, value);
-    } while (status == TENON_OK && !tenon_is(got, name));
+    } while (status == TENON_OK && !tenon_alike(got, want));
     return status;
 }
 
@@ -263,18 +272,16 @@ static char peek(tenon_str s, size_t *position)
 {
     while (*position < s.size && is_blank(s.data[*position]))
         (*position)++;
-    return *position < s.size ? s.data[*position] : '\0';
+    return (char)(*position < s.size ? s.data[*position] : '\0');
 }
 
 /* The token that begins at *position, perhaps empty. */
 static tenon_str token(tenon_str s, size_t *position)
 {
     tenon_str found;
-    size_t from = *position;
-    while (*position < s.size && tenon_is_tchar((uint8_t)s.data[*position]))
-        (*position)++;
-    found.data = s.data + from;
-    found.size = *position - from;
+    found.data = s.data + *position;
+    found.size = tenon_token_size(found.data, s.size - *position);
+    *position += found.size;
     return found;
 }
 

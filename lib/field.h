@@ -19,6 +19,9 @@ TENON_INTERNAL int tenon_is_tchar(uint8_t c);
 /* 1 if c may stand in a field value or reason phrase: HTAB, SP, visible, obs-text. */
 TENON_INTERNAL int tenon_is_text(uint8_t c);
 
+/* How many of the n octets at the beginning may stand in a token. */
+TENON_INTERNAL size_t tenon_token_size(const char *data, size_t n);
+
 /* 1 if s is a token; an empty one is not. */
 TENON_INTERNAL int tenon_is_token(tenon_str s);
 

@@ -116,7 +116,7 @@ static void read_header(const uint8_t *p, size_t size, tenon_frame *frame)
 
 int tenon_frame_decode(const void *data, size_t n, tenon_frame *frame, uint16_t *rule, size_t *at)
 {
-    const uint8_t *p = data;
+    const uint8_t *p = (const uint8_t *)data;
     size_t size, where;
     uint16_t broken;
     if (frame == NULL || (data == NULL && n > 0))

@@ -68,8 +68,8 @@ static uint16_t check_upgrade(const tenon_fields *fields, const char key[TENON_K
     (void)tenon_field_count(fields, "Connection", value);
     if (!tenon_list_has(fields, "Connection", "upgrade"))
         return TENON_RULE_CONNECTION;
+    (void)tenon_key_accept(key, TENON_KEY_SIZE, accept); /* the key is our own, and good */
     if (tenon_field_count(fields, "Sec-WebSocket-Accept", value) != 1
-        || tenon_key_accept(key, TENON_KEY_SIZE, accept) != TENON_OK
         || !tenon_same(*value, tenon_string(accept, TENON_ACCEPT_SIZE)))
         return TENON_RULE_ACCEPT;
     return TENON_RULE_NONE;
@@ -101,11 +101,11 @@ int tenon_answer_check(uint16_t status, const tenon_fields *fields, const tenon_
     if (fields == NULL || request == NULL || key == NULL || verdict == NULL)
         return TENON_ERR_NULL;
     size = verdict->size;
-    if (size < sizeof *verdict || request->size < sizeof *request)
+    if (size < TENON_VERDICT_LEAST || request->size < TENON_REQUEST_LEAST)
         return TENON_ERR_SIZE;
-    memset(verdict, 0, sizeof *verdict);
+    (void)tenon_clear(verdict, size, sizeof *verdict);
     verdict->size = size;
     verdict->status = status;
-    verdict->rule = status == 101 ? check_all(fields, request, key, flags, verdict) : TENON_RULE_STATUS;
+    verdict->rule = status == 101 ? check_all(fields, request, key, flags, verdict) : (uint16_t)TENON_RULE_STATUS;
     return TENON_OK;
 }

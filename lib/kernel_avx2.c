@@ -29,7 +29,8 @@
 
 #include "kernel.h"
 
-const tenon_kernels tenon_kernels_avx2 = {NAME, kernel_mask, kernel_utf8, kernel_mask_utf8};
+const tenon_kernels tenon_kernels_avx2 = {NAME, kernel_mask, kernel_utf8, kernel_mask_utf8, 0};
+const tenon_kernels tenon_kernels_avx2_sha = {NAME " and sha", kernel_mask, kernel_utf8, kernel_mask_utf8, 1};
 
 #else
 typedef int tenon_kernel_avx2_is_empty;

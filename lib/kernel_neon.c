@@ -28,7 +28,7 @@
 
 #include "kernel.h"
 
-const tenon_kernels tenon_kernels_neon = {NAME, kernel_mask, kernel_utf8, kernel_mask_utf8};
+const tenon_kernels tenon_kernels_neon = {NAME, kernel_mask, kernel_utf8, kernel_mask_utf8, 0};
 
 #else
 typedef int tenon_kernel_neon_is_empty;

@@ -28,7 +28,7 @@
 
 #include "kernel.h"
 
-const tenon_kernels tenon_kernels_ssse3 = {NAME, kernel_mask, kernel_utf8, kernel_mask_utf8};
+const tenon_kernels tenon_kernels_ssse3 = {NAME, kernel_mask, kernel_utf8, kernel_mask_utf8, 0};
 
 #else
 typedef int tenon_kernel_ssse3_is_empty;

@@ -15,20 +15,26 @@ int tenon_key_make(const uint8_t nonce[16], char key[TENON_KEY_SIZE + 1])
     return TENON_OK;
 }
 
-int tenon_key_accept(const char *key, size_t size, char accept[TENON_ACCEPT_SIZE + 1])
+void tenon_key_hash(const char key[TENON_KEY_SIZE], char accept[TENON_ACCEPT_SIZE + 1])
 {
     char text[TENON_KEY_SIZE + GUID_SIZE];
-    uint8_t octets[20];
-    if (key == NULL || accept == NULL)
-        return TENON_ERR_NULL;
-    if (size != TENON_KEY_SIZE || !tenon_base64_decode16(key, size, octets))
-        return TENON_ERR_ARG;
+    uint8_t digest[TENON_SHA1_SIZE];
     /* The key goes in as received: decoding and encoding again would lose pad
      * bits that are not zero, and the peer hashes what it sent. */
     memcpy(text, key, TENON_KEY_SIZE);
-    memcpy(text + TENON_KEY_SIZE, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11", GUID_SIZE);
-    tenon_sha1(text, sizeof text, octets);
-    tenon_base64_encode(octets, sizeof octets, accept);
+    memcpy(text + TENON_KEY_SIZE, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11", GUID_SIZE); /* NOLINT(bugprone-not-null-terminated-result) */
+    tenon_sha1(text, sizeof text, digest);
+    tenon_base64_encode(digest, sizeof digest, accept);
     accept[TENON_ACCEPT_SIZE] = '\0';
+}
+
+int tenon_key_accept(const char *key, size_t size, char accept[TENON_ACCEPT_SIZE + 1])
+{
+    uint8_t nonce[16];
+    if (key == NULL || accept == NULL)
+        return TENON_ERR_NULL;
+    if (!tenon_base64_decode16(key, size, nonce))
+        return TENON_ERR_ARG;
+    tenon_key_hash(key, accept);
     return TENON_OK;
 }

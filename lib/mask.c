@@ -7,7 +7,7 @@
 /* Octets unmasked before they are checked, where text is not all ASCII: few
  * enough to be still in the first cache, enough to make the calls cheap. A
  * multiple of 4, so that the phase is the same for every block. */
-#define BLOCK_SIZE 256
+#define BLOCK_SIZE 2048
 
 /* A word of the stream and the key are octets in memory order on both sides of
  * the XOR, so the order of octets within an integer does not matter. */
@@ -56,8 +56,8 @@ size_t tenon_mask(void *dst, const void *src, size_t n, const uint8_t key[4], si
 {
     uint32_t word = tenon_key_word(key, phase);
     if (n >= TENON_KERNEL_MIN)
-        return mask_long(dst, src, n, word, phase);
-    tenon_mask_short(dst, src, n, word);
+        return mask_long((uint8_t *)dst, (const uint8_t *)src, n, word, phase);
+    tenon_mask_short((uint8_t *)dst, (const uint8_t *)src, n, word);
     return phase_behind(phase, n);
 }
 
@@ -101,8 +101,8 @@ static size_t mask_blocks(const tenon_kernels *kernels, uint8_t *to, const uint8
 size_t tenon_mask_utf8(void *dst, const void *src, size_t n, const uint8_t key[4], size_t phase, tenon_utf8 *state)
 {
     const tenon_kernels *kernels = tenon_cpu_kernels();
-    uint8_t *to = dst;
-    const uint8_t *from = src;
+    uint8_t *to = (uint8_t *)dst;
+    const uint8_t *from = (const uint8_t *)src;
     uint64_t word;
     size_t i = 0;
     phase %= 4;

@@ -178,20 +178,20 @@ int tenon_headers_check(const tenon_header *headers, size_t count)
 
 /* ------------------------------------------------------------------ server */
 
-uint16_t tenon_offer_check(const tenon_fields *request, const char **at)
+uint16_t tenon_offer_check(const tenon_fields *protocols, const tenon_fields *extensions, const char **at)
 {
     tenon_cursor cursor;
-    tenon_str name;
+    tenon_str name = {NULL, 0};
     size_t count;
     int status;
     memset(&cursor, 0, sizeof cursor);
     do {
-        status = tenon_subprotocol_next(request, &cursor, &name);
+        status = tenon_subprotocol_next(protocols, &cursor, &name);
     } while (status == TENON_OK);
     *at = name.data;
     if (status != TENON_END)
         return TENON_RULE_SUBPROTOCOL;
-    if (extensions_good(request, NULL, NULL, &name, &count))
+    if (extensions_good(extensions, NULL, NULL, &name, &count))
         return TENON_RULE_NONE;
     *at = name.data;
     return TENON_RULE_EXTENSION;

@@ -8,6 +8,8 @@
 #include "conn.h"
 #include "short.h"
 
+#if !TENON_SMALL
+
 /* With any of these there is something else to do, or the octets need another way. */
 #define BITS_SLOW                                                                                                 \
     (BIT_EOF | BIT_CONST | BIT_AGAIN | BIT_FAILED | BIT_WANTS_RX | BIT_CLOSE_PENDING | BIT_CLOSE_SENT |           \
@@ -106,6 +108,12 @@ static TENON_APART int next_other(tenon_conn *conn, tenon_event *event)
     return next_long(conn, event, head, size);
 }
 
+/* From 1 to most; 0 counts as too many. */
+static inline TENON_WRAPS int is_size_of_lone(size_t size, uint32_t most)
+{
+    return size - 1 < most;
+}
+
 /* masked: the bit beside the length, as it has to be. */
 static inline int next_lone(tenon_conn *conn, tenon_event *event, uint32_t masked)
 {
@@ -118,7 +126,7 @@ static inline int next_lone(tenon_conn *conn, tenon_event *event, uint32_t maske
     if ((uint8_t)(frame.first - (0x80 | TENON_TEXT)) > 1)
         return tenon_conn_next(conn, event);
     frame.size = frame.at[1] ^ masked;
-    if (frame.size - 1 >= conn->lone_max) /* none counts as too many */
+    if (!is_size_of_lone(frame.size, conn->lone_max))
         return next_other(conn, event);
     if (frame.size > conn->in_left - frame.head)
         return tenon_conn_next(conn, event);
@@ -134,6 +142,15 @@ int tenon_next_here(tenon_conn *conn, tenon_event *event)
 {
     return is_masked(conn) ? next_lone(conn, event, 0x80) : next_lone(conn, event, 0);
 }
+
+#else
+
+int tenon_next_here(tenon_conn *conn, tenon_event *event)
+{
+    return tenon_conn_next(conn, event);
+}
+
+#endif
 
 int tenon_next(tenon_conn *conn, tenon_event *event)
 {

@@ -21,7 +21,7 @@ size_t tenon_prepare_size(const tenon_deflate *deflate, unsigned bits)
 /* Compresses all of it into out: the octets, or 0 if there is no room or no gain. */
 static size_t compress(tenon_deflater *d, const tenon_prepared *prepared, uint8_t *out, size_t room)
 {
-    const uint8_t *data = prepared->data;
+    const uint8_t *data = (const uint8_t *)prepared->data;
     size_t n = prepared->data_size, size = 0;
     int last = 0;
     while (!last) {
@@ -42,17 +42,17 @@ int tenon_prepare_deflate(tenon_prepared *prepared, const tenon_deflate *deflate
     size_t size;
     if (prepared == NULL || deflate == NULL || deflate->codec == NULL || block == NULL || out == NULL)
         return TENON_ERR_NULL;
-    if (deflate->size < sizeof *deflate)
+    if (deflate->size < TENON_DEFLATE_LEAST)
         return TENON_ERR_SIZE;
     if (!is_good(deflate, bits))
         return TENON_ERR_ARG;
-    if (prepared->size < sizeof *prepared || block_size < tenon_prepare_size(deflate, bits) ||
+    if (prepared->size < TENON_PREPARED_LEAST || block_size < tenon_prepare_size(deflate, bits) ||
         !tenon_block_aligned(block))
         return TENON_ERR_SIZE;
     d = tenon_deflater_make(deflate, bits, block, block_size);
     if (d == NULL)
         return TENON_ERR_SIZE;
-    size = compress(d, prepared, out, out_size);
+    size = compress(d, prepared, (uint8_t *)out, out_size);
     if (size == 0)
         return TENON_ERR_TOO_BIG;
     prepared->deflated = out;

@@ -51,8 +51,9 @@ static reference load(const tenon_queue *queue, uint32_t distance)
     return ref;
 }
 
-/* Frees what is acknowledged and needs no release. */
-static void trim(tenon_queue *queue)
+/* Frees what is acknowledged and needs no release. The distances of descriptors that
+ * are no more wrap: nobody looks at them. */
+static TENON_WRAPS void trim(tenon_queue *queue)
 {
     uint32_t keep;
     while (queue->done > 0) {
@@ -133,7 +134,7 @@ void tenon_queue_put_ref(tenon_queue *queue, const void *data, size_t n, void *c
 {
     reference ref;
     memset(&ref, 0, sizeof ref);
-    ref.data = n > 0 ? data : queue->ring; /* never NULL, so that adding 0 to it is defined */
+    ref.data = n > 0 ? (const uint8_t *)data : queue->ring; /* never NULL, so that adding 0 to it is defined */
     ref.size = n;
     ref.cookie = cookie;
     ref.release = release ? 1 : 0;
@@ -194,7 +195,7 @@ static size_t out_pieces(tenon_queue *queue, tenon_iov *iov, size_t max)
 size_t tenon_queue_out(tenon_queue *queue, tenon_iov *iov, size_t max)
 {
     size_t n = queue->used - queue->read;
-    if (queue->refs > 0 || n > run_length(queue, queue->read) || max == 0)
+    if (TENON_SMALL || queue->refs > 0 || n > run_length(queue, queue->read) || max == 0)
         return out_pieces(queue, iov, max);
     queue->offered = n;
     if (n == 0)
@@ -250,7 +251,7 @@ int tenon_queue_sent(tenon_queue *queue, size_t n)
         return TENON_ERR_ACK;
     queue->offered -= n;
     queue->pending -= n;
-    if (queue->refs > 0) {
+    if (TENON_SMALL || queue->refs > 0) {
         sent_pieces(queue, n);
     } else if (queue->read + n == queue->used) {
         queue->head = queue->used = queue->read = 0; /* whole again, as trim leaves it */

@@ -68,7 +68,9 @@ static uint16_t first_rule(const tenon_conn *conn, uint8_t first)
 {
     if (rsv_illegal(conn, first))
         return TENON_RULE_RSV;
-    return (first & 0x0f) > TENON_BINARY ? TENON_RULE_NONE : tenon_message_order(&conn->u.frame.message, first);
+    if ((first & 0x0f) > TENON_BINARY)
+        return TENON_RULE_NONE;
+    return tenon_message_order(&conn->u.frame.message, first);
 }
 
 /* Whether so many frames are as many as the limit lets pass. */
@@ -95,7 +97,7 @@ static int judge(const tenon_conn *conn, const uint8_t *data, size_t n, tenon_fr
     int masked = (conn->bits & BIT_SERVER) != 0;
     int status;
     *at = 0;
-    *rule = first_legal(conn, data[0]) ? TENON_RULE_NONE : first_rule(conn, data[0]);
+    *rule = first_legal(conn, data[0]) ? (uint16_t)TENON_RULE_NONE : first_rule(conn, data[0]);
     if (*rule == TENON_RULE_NONE)
         *rule = first_limits(conn, data[0]);
     if (*rule != TENON_RULE_NONE)

@@ -14,7 +14,7 @@
 int tenon_run(tenon_conn *conn, tenon_event_fn event, void *user)
 {
     tenon_event current;
-    int answer, status;
+    int answer = TENON_CONTINUE, status;
     if (conn == NULL || event == NULL)
         return TENON_ERR_NULL;
     status = tenon_guard(conn, 1);
@@ -43,7 +43,7 @@ int tenon_run(tenon_conn *conn, tenon_event_fn event, void *user)
 static int flush(tenon_conn *conn, const tenon_io *io, int *moved)
 {
     tenon_iov pieces[PIECES_MAX];
-    size_t count, put;
+    size_t count = 0, put;
     int writes, status;
     for (writes = 0; writes < WRITES_MAX; writes++) {
         tenon_out(conn, pieces, PIECES_MAX, &count);
@@ -93,7 +93,7 @@ static int deliver(tenon_conn *conn, const tenon_io *io)
     for (round = 0; round < ROUNDS_MAX; round++) {
         int flushed, moved = 0;
         status = tenon_run(conn, io->event, io->user);
-        if (status == TENON_DONE || status < 0)
+        if (status == TENON_DONE)
             return status;
         flushed = flush(conn, io, &moved);
         if (flushed < 0)
@@ -111,7 +111,7 @@ static int check_io(tenon_conn *conn, const tenon_io *io)
     int status;
     if (conn == NULL || io == NULL)
         return TENON_ERR_NULL;
-    if (io->size < sizeof *io)
+    if (io->size < TENON_IO_LEAST)
         return TENON_ERR_SIZE;
     if (io->recv == NULL || io->send == NULL || io->now == NULL || io->event == NULL || io->buf == NULL)
         return TENON_ERR_NULL;

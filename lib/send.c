@@ -100,7 +100,7 @@ static int put_frame(tenon_conn *conn, uint8_t first, const void *payload, size_
     const tenon_config *config = conn->config;
     uint8_t *at = tenon_queue_place(&conn->queue, TENON_FRAME_HEADER_MAX + n), key[4];
     size_t head;
-    if (is_client(conn) && (config->random == NULL || config->random(config->random_user, key, 4) != 0))
+    if (is_client(conn) && config->random(config->random_user, key, 4) != 0)
         return random_failed(conn);
     if (at != NULL) {
         head = write_header(conn, at, first, n, key);
@@ -206,7 +206,7 @@ static int ref_step(tenon_conn *conn)
 {
     size_t n = ref_frame_size(conn);
     int begins = (conn->bits & BIT_REF_FIRST) != 0;
-    uint8_t first = begins ? conn->ref_opcode : TENON_CONTINUATION;
+    uint8_t first = begins ? conn->ref_opcode : (uint8_t)TENON_CONTINUATION;
     if (conn->deflate & DEFLATE_REF)
         return transform(conn)->put_ref(conn);
     if (conn->ref_left == 0 && !begins)
@@ -280,8 +280,7 @@ void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size)
  * goes out; only a message of several frames is broken off. */
 void tenon_send_cut(tenon_conn *conn)
 {
-    if ((conn->bits & BIT_REF_FIRST) == 0 || (conn->deflate & DEFLATE_REF) != 0 || conn->queue.size == 0 ||
-        conn->ref_left > ref_frame_size(conn))
+    if ((conn->bits & BIT_REF_FIRST) == 0 || (conn->deflate & DEFLATE_REF) != 0 || conn->ref_left > ref_frame_size(conn))
         drop_ref(conn);
 }
 
@@ -393,8 +392,8 @@ static int put_part(tenon_conn *conn, unsigned opcode, const void *data, size_t 
     if (status != TENON_OK)
         return status;
     if (compress)
-        return transform(conn)->put(conn, (uint8_t)opcode, data, n, fin);
-    return put_data(conn, (uint8_t)opcode, data, n, max, fin);
+        return transform(conn)->put(conn, (uint8_t)opcode, (const uint8_t *)data, n, fin);
+    return put_data(conn, (uint8_t)opcode, (const uint8_t *)data, n, max, fin);
 }
 
 /* Whether this send is to be checked to be UTF-8. */
@@ -424,6 +423,8 @@ static int check_whole(const tenon_conn *conn, int opcode, const void *data, siz
     return text_checked(conn, opcode, flags) && !is_utf8(data, n) ? TENON_ERR_UTF8 : TENON_OK;
 }
 
+#if !TENON_SMALL
+
 /* Bits with which a send has more to look at. */
 #define BITS_SLOW                                                                                                 \
     (BIT_FAILED | BIT_CLOSE_ASKED | BIT_CLOSE_PENDING | BIT_CLOSE_SENT | BIT_CLOSE_RECEIVED | BIT_REF |           \
@@ -441,6 +442,10 @@ static int is_simple(const tenon_conn *conn, int opcode, const void *data, size_
     return rsv_of(flags) == 0 && n <= tenon_limit(conn->config->max_frame_out, 65536) &&
            TENON_FRAME_HEADER_MAX + n <= tenon_queue_room(&conn->queue);
 }
+
+#else
+#define is_simple(conn, opcode, data, n, flags) 0
+#endif
 
 int tenon_send(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags)
 {
@@ -492,7 +497,7 @@ static int begin_ref(tenon_conn *conn, unsigned opcode, const void *data, size_t
 {
     if (conn->bits & (BIT_REF | BIT_PONG_PENDING))
         return again(conn, 1);
-    conn->ref_data = data;
+    conn->ref_data = (const uint8_t *)data;
     conn->ref_left = n;
     conn->ref_cookie = cookie;
     conn->ref_opcode = (uint8_t)(compress ? opcode | TENON_RSV1 : opcode);
@@ -523,14 +528,13 @@ int tenon_prepare(tenon_prepared *prepared, size_t size, int opcode, const void 
 {
     if (prepared == NULL || (data == NULL && n > 0))
         return TENON_ERR_NULL;
-    if (size < sizeof *prepared)
+    if (size < TENON_PREPARED_LEAST)
         return TENON_ERR_SIZE;
     if (opcode != TENON_TEXT && opcode != TENON_BINARY)
         return TENON_ERR_ARG;
     if (opcode == TENON_TEXT && (flags & TENON_TRUSTED) == 0 && !is_utf8(data, n))
         return TENON_ERR_UTF8;
-    memset(prepared, 0, sizeof *prepared);
-    prepared->size = (uint32_t)sizeof *prepared;
+    prepared->size = tenon_clear(prepared, size, sizeof *prepared);
     prepared->opcode = (uint8_t)opcode;
     prepared->data = data;
     prepared->data_size = n;
@@ -556,7 +560,7 @@ int tenon_send_prepared(tenon_conn *conn, const tenon_prepared *prepared, uint32
 {
     if (conn == NULL || prepared == NULL)
         return TENON_ERR_NULL;
-    if (prepared->size < sizeof *prepared)
+    if (prepared->size < TENON_PREPARED_LEAST)
         return TENON_ERR_SIZE;
     if (transform(conn) != NULL && prepared->deflated != NULL && prepared->window_bits <= conn->out_bits &&
         (flags & TENON_UNCOMPRESSED) == 0)

@@ -34,10 +34,9 @@ static int judge_request(tenon_conn *conn)
 {
     tenon_head head;
     tenon_verdict verdict;
-    memset(&head, 0, sizeof head);
     memset(&verdict, 0, sizeof verdict);
     verdict.size = (uint32_t)sizeof verdict;
-    server_head(conn, &head);
+    tenon_http1_request((const char *)conn->rx, conn->held, &head);
     tenon_upgrade_check(head.method, head.target, head.version, &head.fields, &verdict);
     if (verdict.rule == TENON_RULE_UPGRADE && (conn->config->flags & TENON_PLAIN_GET) != 0) {
         conn->bits |= BIT_PLAIN;
@@ -45,6 +44,8 @@ static int judge_request(tenon_conn *conn)
         refuse(conn, verdict.status, verdict.rule, tenon_conn_head_offset(conn, verdict.at));
         return STEP_AGAIN;
     }
+    if ((conn->bits & BIT_PLAIN) == 0)
+        conn->u.opening.key = (uint32_t)(verdict.key.data - (const char *)conn->rx);
     conn->phase = TENON_PHASE_DECIDE;
     tenon_conn_head_event(conn, TENON_EV_REQUEST);
     if (conn->bits & BIT_PLAIN)
@@ -90,22 +91,22 @@ int tenon_accept(tenon_conn *conn, const tenon_answer *answer)
     tenon_head head;
     tenon_text text;
     tenon_str subprotocol = {NULL, 0};
-    char more[TENON_DEFLATE_TEXT] = "";
+    char more[TENON_DEFLATE_TEXT];
     int status;
     if (conn == NULL)
         return TENON_ERR_NULL;
-    if (answer != NULL && answer->size < sizeof *answer)
+    if (answer != NULL && answer->size < TENON_ANSWER_LEAST)
         return TENON_ERR_SIZE;
     if (answer != NULL && answer->headers == NULL && answer->header_count > 0)
         return TENON_ERR_NULL;
     if (conn->phase != TENON_PHASE_DECIDE || (conn->bits & BIT_PLAIN) != 0)
         return TENON_ERR_STATE;
-    memset(&head, 0, sizeof head);
-    server_head(conn, &head);
+    tenon_http1_request((const char *)conn->rx, conn->held, &head);
     text = tenon_queue_text(&conn->queue);
+    more[0] = '\0';
     if (conn->config->transform != NULL)
         conn->config->transform->answer(conn, &head.fields, more);
-    status = tenon_server_accept(&head.fields, answer, more, &text, &subprotocol);
+    status = tenon_server_accept(&head.fields, (const char *)conn->rx + conn->u.opening.key, answer, more, &text, &subprotocol);
     if (status != TENON_OK) {
         if (*more != '\0')
             conn->config->transform->undo(conn);
@@ -137,7 +138,7 @@ int tenon_reject(tenon_conn *conn, const tenon_refusal *refusal)
     int status;
     if (conn == NULL || refusal == NULL || (refusal->body == NULL && refusal->body_size > 0))
         return TENON_ERR_NULL;
-    if (refusal->size < sizeof *refusal)
+    if (refusal->size < TENON_REFUSAL_LEAST)
         return TENON_ERR_SIZE;
     if (refusal->headers == NULL && refusal->header_count > 0)
         return TENON_ERR_NULL;

@@ -1,99 +1,98 @@
 /* SPDX-License-Identifier: MIT */
 #include "sha1.h"
 
+#include "cpu.h"
+
 #define BLOCK_SIZE 64
 #define BLOCK_WORDS 16
 
-/* The padding is a 0x80 and the length in 8 octets: what a last block must have room for. */
-#define PAD_MIN 9
+/* What is left for octets in a last block: behind them stand 0x80 and, in 8, the length. */
+#define LAST_MAX 55
 
-/* A message as the digest sees it: padded to whole blocks. The padding is
- * computed, not stored, which spares a copy of the last block. */
-typedef struct message {
-    const uint8_t *data;
-    size_t size;
-    size_t padded_size;
-} message;
-
-static uint32_t rotate(uint32_t x, unsigned int n)
+static TENON_WRAPS uint32_t rotate(uint32_t x, unsigned int n)
 {
     return (x << n) | (x >> (32 - n));
 }
 
-static uint8_t octet_at(const message *m, size_t i)
+/* Up to a block of octets as words, the end of the message marked behind them. The
+ * octets are put into the words first, which spares a second buffer. */
+static void load(uint32_t w[BLOCK_WORDS], const uint8_t *data, size_t n)
 {
-    size_t behind = m->padded_size - i - 1;
-    if (i < m->size)
-        return m->data[i];
-    if (i == m->size)
-        return 0x80;
-    if (behind < 8)
-        return (uint8_t)(((uint64_t)m->size * 8) >> (behind * 8));
-    return 0;
+    uint8_t *octets = (uint8_t *)w;
+    size_t i;
+    memset(w, 0, BLOCK_SIZE);
+    if (n > 0)
+        memcpy(w, data, n);
+    if (n < BLOCK_SIZE)
+        octets[n] = 0x80;
+    for (i = 0; i < BLOCK_WORDS; i++, octets += 4)
+        w[i] = (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 | (uint32_t)octets[2] << 8 | octets[3];
 }
 
-static uint32_t word_at(const message *m, size_t i)
+/* Word t of the schedule. None is used more than 16 rounds later, so 16 of the 80 are
+ * kept. */
+static uint32_t word(uint32_t w[BLOCK_WORDS], unsigned int t)
 {
-    uint32_t word = 0;
-    size_t k;
-    for (k = 0; k < 4; k++)
-        word = (word << 8) | octet_at(m, i + k);
-    return word;
+    uint32_t *at = w + t % 16;
+    if (t >= BLOCK_WORDS)
+        *at = rotate(w[(t + 13) % 16] ^ w[(t + 8) % 16] ^ w[(t + 2) % 16] ^ *at, 1);
+    return *at;
 }
 
-/* Function and constant of round t (FIPS 180-4, 4.1.1 and 4.2.1). */
-static uint32_t mix(unsigned int t, uint32_t b, uint32_t c, uint32_t d)
+/* One round; more: what function, constant and word add up to. */
+static TENON_WRAPS void turn(uint32_t s[5], uint32_t more)
 {
-    switch (t / 20) {
-    case 0:
-        return (d ^ (b & (c ^ d))) + 0x5a827999u;
-    case 1:
-        return (b ^ c ^ d) + 0x6ed9eba1u;
-    case 2:
-        return ((b & c) | (d & (b | c))) + 0x8f1bbcdcu;
-    default:
-        return (b ^ c ^ d) + 0xca62c1d6u;
-    }
+    more += rotate(s[0], 5) + s[4];
+    s[4] = s[3];
+    s[3] = s[2];
+    s[2] = rotate(s[1], 30);
+    s[1] = s[0];
+    s[0] = more;
 }
 
-/* No word of the schedule is used more than 16 rounds later, so 16 of the 80 are
- * kept; every index is taken modulo 16. */
-static void compress(uint32_t h[5], uint32_t w[BLOCK_WORDS])
+/* Functions and constants: FIPS 180-4, 4.1.1 and 4.2.1. */
+static TENON_WRAPS void compress(uint32_t h[5], uint32_t w[BLOCK_WORDS])
 {
-    uint32_t a = h[0], b = h[1], c = h[2], d = h[3], e = h[4];
+    uint32_t s[5];
     unsigned int t;
-    for (t = 0; t < 80; t++) {
-        uint32_t next;
-        if (t >= BLOCK_WORDS)
-            w[t % 16] = rotate(w[(t + 13) % 16] ^ w[(t + 8) % 16] ^ w[(t + 2) % 16] ^ w[t % 16], 1);
-        next = rotate(a, 5) + mix(t, b, c, d) + e + w[t % 16];
-        e = d;
-        d = c;
-        c = rotate(b, 30);
-        b = a;
-        a = next;
+#ifdef TENON_X86
+    const tenon_kernels *kernels = tenon_cpu_kernels();
+    if (kernels != NULL && kernels->sha) {
+        tenon_sha1_block(h, w);
+        return;
     }
-    h[0] += a;
-    h[1] += b;
-    h[2] += c;
-    h[3] += d;
-    h[4] += e;
+#endif
+    memcpy(s, h, sizeof s);
+    for (t = 0; t < 20; t++)
+        turn(s, (s[3] ^ (s[1] & (s[2] ^ s[3]))) + 0x5a827999u + word(w, t));
+    for (; t < 40; t++)
+        turn(s, (s[1] ^ s[2] ^ s[3]) + 0x6ed9eba1u + word(w, t));
+    for (; t < 60; t++)
+        turn(s, ((s[1] & s[2]) | (s[3] & (s[1] | s[2]))) + 0x8f1bbcdcu + word(w, t));
+    for (; t < 80; t++)
+        turn(s, (s[1] ^ s[2] ^ s[3]) + 0xca62c1d6u + word(w, t));
+    for (t = 0; t < 5; t++)
+        h[t] += s[t];
 }
 
 void tenon_sha1(const void *data, size_t n, uint8_t out[TENON_SHA1_SIZE])
 {
     uint32_t h[5] = {0x67452301u, 0xefcdab89u, 0x98badcfeu, 0x10325476u, 0xc3d2e1f0u};
     uint32_t w[BLOCK_WORDS];
-    message m;
-    size_t i, k;
-    m.data = data;
-    m.size = n;
-    m.padded_size = (n / BLOCK_SIZE + (n % BLOCK_SIZE > BLOCK_SIZE - PAD_MIN ? 2 : 1)) * BLOCK_SIZE;
-    for (i = 0; i < m.padded_size; i += BLOCK_SIZE) {
-        for (k = 0; k < BLOCK_WORDS; k++)
-            w[k] = word_at(&m, i + k * 4);
+    const uint8_t *rest = (const uint8_t *)data;
+    size_t left = n, i;
+    for (; left >= BLOCK_SIZE; left -= BLOCK_SIZE, rest += BLOCK_SIZE) {
+        load(w, rest, BLOCK_SIZE);
         compress(h, w);
     }
+    load(w, rest, left);
+    if (left > LAST_MAX) {
+        compress(h, w);
+        memset(w, 0, sizeof w);
+    }
+    w[14] = (uint32_t)((uint64_t)n >> 29);
+    w[15] = (uint32_t)n << 3;
+    compress(h, w);
     for (i = 0; i < TENON_SHA1_SIZE; i++)
         out[i] = (uint8_t)(h[i / 4] >> (24 - 8 * (i % 4)));
 }

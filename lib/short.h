@@ -19,14 +19,13 @@
 #define TENON_KERNEL_MIN 128
 
 /* The key as it lies over octets that begin so far behind the first of word. */
-static inline uint32_t tenon_key_turn(uint32_t word, size_t octets)
+static inline TENON_WRAPS uint32_t tenon_key_turn(uint32_t word, size_t octets)
 {
     const uint16_t one = 1;
-    unsigned bits = 8 * ((unsigned)octets & 3);
-    uint8_t little;
+    uint8_t little; /* 1 or 0: which way the octets go */
+    unsigned bits;
     memcpy(&little, &one, 1);
-    if (!little)
-        bits = (32 - bits) & 31;
+    bits = (8 * ((unsigned)octets & 3) * (2u * little - 1)) & 31;
     return word >> bits | word << ((32 - bits) & 31);
 }
 

@@ -45,11 +45,16 @@ static void consider_open(const tenon_conn *conn, timer *best)
 int tenon_timer_ping_waits(const tenon_conn *conn)
 {
     timer ping = {TENON_NEVER, TIMER_NONE};
-    if (conn->queue.size > 0 || conn->phase != TENON_PHASE_FRAMES || is_ending(conn) ||
-        (conn->bits & BIT_TICKED) == 0)
+    if (conn->queue.size > 0 || conn->phase != TENON_PHASE_FRAMES || is_ending(conn))
         return 0;
     consider(&ping, TIMER_PING, conn->due, off_by_default(conn->config->ping_ms));
     return ping.which == TIMER_PING && ping.at <= conn->now;
+}
+
+int tenon_timer_rests(const tenon_conn *conn)
+{
+    return (conn->bits & BIT_WANTS_RX) != 0 &&
+           (conn->in_left > 0 || (conn->deflate & (DEFLATE_STAGED | DEFLATE_WANTS_INFLATE)) != 0);
 }
 
 /* The timer that is due first. None runs before the first tick, nor while the
@@ -58,7 +63,7 @@ static timer earliest(const tenon_conn *conn)
 {
     const tenon_config *config = conn->config;
     timer best = {TENON_NEVER, TIMER_NONE};
-    if ((conn->bits & BIT_TICKED) == 0 || (conn->bits & BIT_WANTS_RX) != 0 || conn->phase >= TENON_PHASE_END)
+    if ((conn->bits & BIT_TICKED) == 0 || tenon_timer_rests(conn) || conn->phase >= TENON_PHASE_END)
         return best;
     if (conn->phase == TENON_PHASE_HEAD || conn->phase == TENON_PHASE_DECIDE)
         consider(&best, TIMER_HANDSHAKE, conn->since, tenon_limit(config->handshake_ms, 10000));

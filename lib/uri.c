@@ -140,7 +140,7 @@ static size_t uri_authority(tenon_str *s, tenon_uri *uri, int *good)
 
 static void uri_path(tenon_str s, tenon_uri *uri)
 {
-    const char *mark = memchr(s.data, '?', s.size);
+    const char *mark = (const char *)memchr(s.data, '?', s.size);
     uri->path = s;
     if (mark == NULL)
         return;

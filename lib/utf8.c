@@ -9,33 +9,11 @@
  * passed over before it begins. */
 #define BLOCKS_MIN (TENON_BLOCK + 3)
 
-/* Longest sequence (RFC 3629, 3). */
-#define SEQUENCE_MAX 4
-
 static int is_ascii_word(const uint8_t *p)
 {
     uint64_t word;
     memcpy(&word, p, sizeof word);
     return (word & TENON_HIGH_BITS) == 0;
-}
-
-/*
- * Size of the sequence of two to four octets that begins at p, where
- * SEQUENCE_MAX octets can be read; 0 if it is not good. Behind the bit patterns
- * the first two octets decide, with the bounds that step gives. It does not tell
- * which octet is to blame: step does.
- */
-static size_t sequence_size(const uint8_t *p)
-{
-    uint32_t four = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-    uint32_t two = four >> 16;
-    if ((four & 0xf0c0c000u) == 0xe0808000u)
-        return two >= 0xe0a0 && (two & 0xffe0) != 0xeda0 ? 3 : 0;
-    if ((four & 0xe0c00000u) == 0xc0800000u)
-        return two >= 0xc280 ? 2 : 0;
-    if ((four & 0xf8c0c0c0u) == 0xf0808080u)
-        return two >= 0xf090 && two <= 0xf48f ? 4 : 0;
-    return 0;
 }
 
 /* Octets of the words at p that are all ASCII. */
@@ -45,26 +23,6 @@ static size_t ascii_run(const uint8_t *p, size_t n)
     while (n - i >= WORD_SIZE && is_ascii_word(p + i))
         i += WORD_SIZE;
     return i;
-}
-
-/* Octets at p that are whole characters. Stops before anything bad, and where
- * fewer than SEQUENCE_MAX octets are left; both are for step. */
-static size_t whole_run(const uint8_t *p, size_t n)
-{
-    size_t i = 0, size;
-    for (;;) {
-        i += ascii_run(p + i, n - i);
-        while (i < n && p[i] < 0x80)
-            i++;
-        while (n - i >= SEQUENCE_MAX && p[i] >= 0x80) {
-            size = sequence_size(p + i);
-            if (size == 0)
-                return i;
-            i += size;
-        }
-        if (n - i < SEQUENCE_MAX)
-            return i;
-    }
 }
 
 /*
@@ -104,6 +62,74 @@ size_t tenon_utf8_open(const uint8_t *text, size_t n)
     return 0;
 }
 
+#ifdef __OPTIMIZE_SIZE__
+
+#define whole_run ascii_run
+
+#else
+
+/*
+ * The same as a machine without branches, for where nothing is known of the text. A
+ * state is where it stands in the word of an octet, and the word has there the next
+ * state: so a step is a load, which waits for nothing, and a shift.
+ */
+enum { GOOD = 0, BAD = 6, ONE = 12, TWO = 18, AFTER_E0 = 24, AFTER_ED = 30, THREE = 36, AFTER_F0 = 42, AFTER_F4 = 48 };
+
+/* The states behind GOOD, ONE (continuation to come), TWO, AFTER_E0 and so on; BAD stays. */
+#define WORD(good, one, two, e0, ed, three, f0, f4)                                                               \
+    ((uint64_t)(good) << GOOD | (uint64_t)BAD << BAD | (uint64_t)(one) << ONE | (uint64_t)(two) << TWO |          \
+     (uint64_t)(e0) << AFTER_E0 | (uint64_t)(ed) << AFTER_ED | (uint64_t)(three) << THREE |                       \
+     (uint64_t)(f0) << AFTER_F0 | (uint64_t)(f4) << AFTER_F4)
+#define LEAD(next) WORD(next, BAD, BAD, BAD, BAD, BAD, BAD, BAD)
+#define CONT_8 WORD(BAD, GOOD, ONE, BAD, ONE, TWO, BAD, TWO)
+#define CONT_9 WORD(BAD, GOOD, ONE, BAD, ONE, TWO, TWO, BAD)
+#define CONT_A WORD(BAD, GOOD, ONE, ONE, BAD, TWO, TWO, BAD)
+#define TIMES_4(word) word, word, word, word
+#define TIMES_16(word) TIMES_4(word), TIMES_4(word), TIMES_4(word), TIMES_4(word)
+
+static const uint64_t machine[256] = {
+    TIMES_16(LEAD(GOOD)), TIMES_16(LEAD(GOOD)), TIMES_16(LEAD(GOOD)), TIMES_16(LEAD(GOOD)), /* 00 to 7f */
+    TIMES_16(LEAD(GOOD)), TIMES_16(LEAD(GOOD)), TIMES_16(LEAD(GOOD)), TIMES_16(LEAD(GOOD)),
+    TIMES_16(CONT_8), TIMES_16(CONT_9), TIMES_16(CONT_A), TIMES_16(CONT_A), /* 80 to bf */
+    LEAD(BAD), LEAD(BAD), LEAD(ONE), LEAD(ONE), /* c0 to df */
+    TIMES_4(LEAD(ONE)), TIMES_4(LEAD(ONE)), TIMES_4(LEAD(ONE)), TIMES_16(LEAD(ONE)),
+    LEAD(AFTER_E0), LEAD(TWO), LEAD(TWO), LEAD(TWO), TIMES_4(LEAD(TWO)), TIMES_4(LEAD(TWO)), /* e0 to ef */
+    LEAD(TWO), LEAD(AFTER_ED), LEAD(TWO), LEAD(TWO),
+    LEAD(AFTER_F0), LEAD(THREE), LEAD(THREE), LEAD(THREE), LEAD(AFTER_F4), LEAD(BAD), LEAD(BAD), LEAD(BAD), /* f0 to ff */
+    TIMES_4(LEAD(BAD)), TIMES_4(LEAD(BAD)),
+};
+
+#define STRIDE 16
+
+/* The state behind STRIDE octets. */
+static uint64_t stride(const uint8_t *p, uint64_t state)
+{
+    int i;
+    for (i = 0; i < STRIDE; i++)
+        state = machine[p[i]] >> (state & 63);
+    return state & 63;
+}
+
+/* Octets at p that are whole characters: not all that are, and none that is not. */
+static size_t whole_run(const uint8_t *p, size_t n)
+{
+    uint64_t state = GOOD;
+    size_t i = 0;
+    while (n - i >= STRIDE) {
+        uint64_t next = GOOD;
+        if (state != GOOD || !is_ascii_word(p + i) || !is_ascii_word(p + i + WORD_SIZE))
+            next = stride(p + i, state);
+        if (next == BAD)
+            break;
+        state = next;
+        i += STRIDE;
+    }
+    i -= state == GOOD ? 0 : tenon_utf8_open(p, i);
+    return i + ascii_run(p + i, n - i);
+}
+
+#endif
+
 /* The blocks of it that a kernel can do: octets up to the character that is open
  * behind them, all good. */
 static size_t check_blocks(const tenon_kernels *kernels, tenon_utf8 *state, const uint8_t *p, size_t n)
@@ -128,7 +154,7 @@ static size_t check_blocks(const tenon_kernels *kernels, tenon_utf8 *state, cons
 static size_t last_block(const tenon_kernels *kernels, const uint8_t *text, size_t from, size_t n)
 {
     size_t begin = n - TENON_BLOCK < from ? n - TENON_BLOCK : from;
-    while ((text[begin] & 0xc0) == 0x80 && begin > 0)
+    while ((text[begin] & 0xc0) == 0x80)
         begin--;
     if (kernels->utf8(text + begin, TENON_BLOCK) == 0)
         return from;
@@ -158,5 +184,5 @@ size_t tenon_utf8_rest(tenon_utf8 *state, const uint8_t *text, size_t from, size
 
 size_t tenon_utf8_check(tenon_utf8 *state, const void *data, size_t n)
 {
-    return tenon_utf8_rest(state, data, 0, n);
+    return tenon_utf8_rest(state, (const uint8_t *)data, 0, n);
 }

@@ -84,7 +84,7 @@ cp "$out/smallest_server.c" "$out/project/main.c"
 cp "$out/CMakeLists.txt" "$out/project/CMakeLists.txt"
 ln -s "$root" "$out/project/tenon"
 build() {
-    { cmake -S "$out/project" -B "$out/project/$1" "-DCMAKE_PREFIX_PATH=$out/installed" &&
+    { cmake -S "$out/project" -B "$out/project/$1" "-DCMAKE_PREFIX_PATH=$out/installed" -DTENON_INSTALL=ON &&
         cmake --build "$out/project/$1" -j 2; } >"$out/$1.log" 2>&1 ||
         { cat "$out/$1.log" >&2 && fail "CMake, $1"; }
     [ -x "$out/project/$1/mine" ] || fail "CMake, $1: no program"

@@ -7,20 +7,31 @@
 # Installs what is missing with apt-get, builds into build/, runs all steps even
 # when one fails, and ends with a line of counts.
 #
-#   --interop  also the real world: browsers, proxies, peers, bad networks, crowds;
-#              installs what they need, and writes the tables of the README
-#   --full     all that, and fuzzes for longer
+#   --interop  also the real world: browsers, proxies, peers, bad networks, crowds, other
+#              languages; installs what they need, and writes the tables of the README
+#   --full     all that, fuzzes for longer, with AFL++ too, runs all tests on other processors,
+#              and looks at what of the library the tests reach, and if they notice changes
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
 fuzz_seconds=30
+mutants=
 real=
+full=
+all_ports=
+soak=100000
+differential=100000
 case "${1:-}" in
 '') ;;
 --interop) real=1 ;;
 --full)
     real=1
+    full=1
+    all_ports=--full
+    soak=1000000
+    differential=1000000
     fuzz_seconds=600
+    mutants=200
     ;;
 *)
     echo "usage: sh test/run.sh [--interop | --full]" >&2
@@ -39,8 +50,11 @@ has() {
 #include <setjmp.h>
 #include <cmocka.h>' | gcc -E - ;;
     libnewlib-arm-none-eabi) echo '#include <string.h>' | arm-none-eabi-gcc -E - ;;
-    libclang-rt-19-dev) runtime asan ;;
     libfuzzer-19-dev) runtime fuzzer ;;
+    abigail-tools) command -v abidw && command -v abidiff ;;
+    gcc-aarch64-linux-gnu) command -v aarch64-linux-gnu-gcc ;;
+    libc6-dev-arm64-cross) echo '#include <stdio.h>' | aarch64-linux-gnu-gcc -E - ;;
+    qemu-user) command -v qemu-aarch64 ;;
     python3-websockets) /usr/bin/python3 -c 'import websockets' ;;
     gcc-arm-none-eabi) command -v arm-none-eabi-gcc ;;
     clang-19) command -v clang-19 && command -v clang++-19 ;;
@@ -59,8 +73,25 @@ has() {
     libwebsockets-dev) test -e /usr/include/libwebsockets.h ;;
     libwslay-dev) test -e /usr/include/wslay/wslay.h ;;
     python3-autobahn) /usr/bin/python3 -c 'import autobahn.asyncio' ;;
+    qemu-system-misc) command -v qemu-system-riscv32 ;;
+    qemu-user) command -v qemu-s390x && command -v qemu-i386 ;;
+    gcc-riscv64-unknown-elf) command -v riscv64-unknown-elf-gcc ;;
+    picolibc-*) test -d "/usr/lib/picolibc/${1#picolibc-}" ;;
+    gcc-*-linux-gnu | gcc-*-linux-gnueabihf) command -v "${1#gcc-}-gcc" ;;
+    libc6-dev-s390x-cross) test -d /usr/s390x-linux-gnu/include ;;
+    libc6-dev-i386-cross) test -d /usr/i686-linux-gnu/include ;;
+    libc6-dev-armhf-cross) test -d /usr/arm-linux-gnueabihf/include ;;
+    libc6-dev-arm64-cross) test -d /usr/aarch64-linux-gnu/include ;;
+    musl-tools) command -v musl-gcc ;;
+    gcc-mingw-w64-x86-64) command -v x86_64-w64-mingw32-gcc ;;
+    libz-mingw-w64-dev) test -e /usr/x86_64-w64-mingw32/include/zlib.h ;;
+    wine64) test -e /usr/lib/wine/wine64 ;;
+    liblwip-dev) test -d /usr/include/lwip ;;
     iproute2) command -v ip && command -v tc ;;
+    llvm-19) command -v llvm-cov-19 && command -v llvm-profdata-19 ;;
+    libclang-rt-19-dev) runtime asan && runtime profile ;;
     fonts-dejavu-core) test -d /usr/share/fonts/truetype/dejavu ;;
+    afl++) command -v afl-fuzz && command -v afl-clang-fast ;;
     ca-certificates) test -s /etc/ssl/certs/ca-certificates.crt ;;
     *) command -v "$1" ;;
     esac >/dev/null 2>&1
@@ -74,11 +105,19 @@ runtime() {
 # ca-certificates, npm: for the packages that the interoperability tests pin.
 wanted='gcc g++ make cmake binutils git pkg-config ca-certificates libcmocka-dev libev-dev zlib1g-dev
     clang-19 libclang-rt-19-dev libfuzzer-19-dev gcc-arm-none-eabi libnewlib-arm-none-eabi
-    python3 python3-websockets nodejs npm'
+    python3 python3-websockets nodejs npm tcc abigail-tools'
 [ -z "$real" ] || wanted="$wanted
-    chromium firefox-esr fonts-dejavu-core nginx haproxy apache2 caddy iproute2
+    chromium firefox-esr fonts-dejavu-core nginx haproxy apache2 caddy iproute2 valgrind
+    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
     libboost-dev libwebsocketpp-dev libwebsockets-dev libwslay-dev python3-autobahn
-    golang-go golang-github-gorilla-websocket-dev golang-nhooyr-websocket-dev default-jdk-headless"
+    golang-go golang-github-gorilla-websocket-dev golang-nhooyr-websocket-dev default-jdk-headless
+    qemu-system-arm qemu-system-misc qemu-user gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf
+    picolibc-arm-none-eabi gcc-s390x-linux-gnu libc6-dev-s390x-cross gcc-i686-linux-gnu libc6-dev-i386-cross
+    gcc-arm-linux-gnueabihf libc6-dev-armhf-cross musl-tools gcc-mingw-w64-x86-64 libz-mingw-w64-dev wine wine64 liblwip-dev gpgv
+    luajit rustc"
+[ -z "$full" ] || wanted="$wanted afl++ llvm-19"
+
+[ -z "$full" ] || wanted="$wanted clang-tidy-19"
 
 lacking() {
     for package in $wanted; do
@@ -149,10 +188,13 @@ build() {
     cmake -S . -B "$directory" "$@" && cmake --build "$directory" -j 2 -- -k
 }
 
-# cases NAME DIRECTORY: runs what ctest knows there, and counts its cases.
+# cases NAME DIRECTORY [OPTION...]: runs what ctest knows there, and counts its cases.
 cases() {
     junit=$results/$1.xml
-    step "tests: $1" ctest --test-dir "$2" -j 2 --no-tests=error --output-on-failure \
+    where=$2
+    label="tests: $1"
+    shift 2
+    step "$label" ctest --test-dir "$where" "$@" -j 2 --no-tests=error --output-on-failure \
         --test-output-size-passed 100000000 --output-junit "$junit"
     [ -f "$junit" ] || return 0
     run=$(sed -n 's/^[[:space:]]*tests="\([0-9]*\)".*/\1/p' "$junit" | head -n 1)
@@ -164,14 +206,29 @@ cases() {
 }
 
 step 'build: sanitizers' build build/asan -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug \
-    '-DCMAKE_C_FLAGS_DEBUG=-O1 -g' -DTENON_SANITIZE=ON
+    '-DCMAKE_C_FLAGS_DEBUG=-O1 -g' -DTENON_SANITIZE=ON -DTENON_INSTALL=OFF
 cases sanitizers build/asan
 
 step 'build: release' build build -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
 cases release build
+# What is found by chance is looked for under --full; all else finds the same each time.
+seed='--seed 1'
+FUZZ_SEED=1
+[ -z "$full" ] || seed=
+[ -z "$full" ] || FUZZ_SEED=0
+export FUZZ_SEED
+step 'soak' timeout 600 build/test/soak --connections $soak $seed
+step 'soak: sanitizers' timeout 600 build/asan/test/soak --connections $((soak / 10)) $seed
+
+kinds=
+[ -z "$full" ] || kinds='integer memory'
+for kind in $kinds; do
+    step "build: $kind sanitizer" sh test/checks/sanitizer.sh $kind build/$kind
+    cases "$kind" build/$kind
+done
 
 step 'build: shared' build build/shared -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release \
-    -DBUILD_SHARED_LIBS=ON -DTENON_BUILD_TESTS=OFF
+    -DBUILD_SHARED_LIBS=ON -DTENON_BUILD_TESTS=OFF -DTENON_INSTALL=OFF
 
 # area NAME SECONDS COMMAND...: runs a script that prints a line for each thing it
 # tries, "OK ..." or "FAIL ...", shows these lines and counts them.
@@ -209,6 +266,7 @@ step 'check: layers' check layers.py
 step 'check: length of functions' check functions.py lib/*.[ch] lib/*/*.c
 step 'check: length of functions in examples' check functions.py examples/*.c examples/*/*.[ch]
 step 'check: strict compilation' sh test/checks/strict.sh build/checks/strict
+[ -z "$full" ] || step 'check: clang-tidy' sh test/checks/tidy.sh
 step 'check: symbols' check symbols.py build/libtenon.a
 for cpu in m0 m4; do
     step "check: symbols on cortex-$cpu" check symbols.py --tools arm-none-eabi- build/checks/strict/cortex-$cpu/*.o
@@ -216,20 +274,40 @@ done
 step 'check: exports' check symbols.py --exports build/shared/libtenon.so include/tenon/*.h
 step 'check: pay for what you call' sh test/checks/pay.sh build/checks/pay
 
+# What others get: the essence on every run.
+step 'distribution: one file' sh test/dist/one_file.sh build/dist/one_file ${real:+all}
+step 'distribution: installation' sh test/dist/install.sh build build/dist/install ${real:+all}
+step 'distribution: binary interface' sh test/dist/abi.sh build/dist/abi
+
 step 'program: binding.py' /usr/bin/python3 test/programs/binding.py build/shared/libtenon.so
 step 'interoperability' timeout 300 sh test/interop/run.sh build/asan
+step 'fuzz: the corpus again' timeout 120 sh fuzz/run.sh --replay
+[ -z "$real" ] || step 'fuzz: the corpus again, for uninitialised memory' timeout 120 sh fuzz/run.sh --replay memory
 step "fuzz: $fuzz_seconds s" timeout $((fuzz_seconds * 2 + 180)) sh fuzz/run.sh $fuzz_seconds
+[ -z "$full" ] || step "fuzz: AFL++, $fuzz_seconds s" timeout $((fuzz_seconds * 2 + 300)) sh fuzz/run.sh --afl $fuzz_seconds
+[ -z "$full" ] || step 'fuzz: each target can fail' timeout 1200 /usr/bin/python3 fuzz/proof.py
 step 'programs of the README' timeout 120 sh test/readme.sh
 
 if [ -n "$real" ]; then
+    area 'bindings' 1200 sh test/bindings/run.sh build/shared
+    step 'build: one file' build build/one_file -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release \
+        -DTENON_ONE_FILE=ON -DTENON_INSTALL=OFF
+    cases one_file build/one_file
+    [ -z "$full" ] || step 'coverage' timeout 600 sh test/coverage/run.sh build/coverage
+    [ -z "$mutants" ] || step "mutants: $mutants" timeout 900 /usr/bin/python3 test/mutants/mutate.py --sample $mutants
     area 'relay' 200 sh test/relay/run.sh build
     area 'peers' 400 sh test/peers/run.sh build
     area 'proxies' 400 sh test/proxies/run.sh build
     area 'networks' 400 sh test/network/run.sh build/asan
     area 'browsers' 400 sh test/browsers/run.sh build
     area 'crowds' 400 sh test/crowd/run.sh build
+    step 'differential' timeout 200 sh test/differential/run.sh build --streams $differential
+    step 'benchmark of speed, untimed' timeout 400 sh test/bench/speed.sh build 0
+    area 'ports' 7200 /usr/bin/python3 test/ports/run.py $all_ports build/ports
+    area 'firmware' 120 /usr/bin/python3 test/ports/firmware.py build/firmware build/examples/echo_server
+    area 'size and stack' 200 /usr/bin/python3 test/size/size.py build/size
     step 'tables of the README' /usr/bin/python3 test/tables.py README.md build/peers/table.md build/browsers/browsers.md \
-        build/asan/network/profiles.md
+        build/asan/network/profiles.md build/ports/ports.md build/firmware/firmware.md build/size/size.md
 fi
 
 # Last, for it asks what ran.

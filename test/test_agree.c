@@ -600,8 +600,9 @@ static void test_rsv1_has_one_owner(void **state)
 /* A client that asked, and the answer's extensions line. */
 static void answered(bench *b, const tenon_deflate *d, const char *own, const char *line, char value[512])
 {
-    tenon_request request = request_to("ws://example.com/");
+    static tenon_request request; /* the connection reads it until it is open */
     char answer[2048];
+    request = request_to("ws://example.com/");
     request.extensions = own;
     deflate_client(b, d);
     assert_int_equal(tenon_connect(b->conn, &request), TENON_OK);

@@ -122,6 +122,8 @@ static void test_connect_errors(void **state)
         assert_memory_equal(&before, &b.storage, sizeof before);
         assert_int_equal(tenon_queued(b.conn), 0);
     }
+    assert_int_equal(tenon_connect(NULL, &list[0]), TENON_ERR_NULL);
+    assert_int_equal(tenon_connect(b.conn, NULL), TENON_ERR_NULL);
     b.random_fails = b.random_calls + 1;
     list[0] = request_to("http://example.com/");
     assert_int_equal(tenon_connect(b.conn, &list[0]), TENON_ERR_RANDOM);
@@ -272,6 +274,7 @@ static const struct bad_answer {
     {FIRST UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n", TENON_RULE_EXTENSION},
     {FIRST UPGRADE CONNECTION ACCEPT "Transfer-Encoding: chunked\r\n\r\n", TENON_RULE_BODY},
     {"HTTP/2.0 101 Switching Protocols\r\n\r\n", TENON_RULE_HTTP_VERSION},
+    {"HTTP/1.0 101 Switching Protocols\r\n" UPGRADE CONNECTION ACCEPT "\r\n", TENON_RULE_HTTP_VERSION},
     {"HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\r\n\r\n", TENON_RULE_LINE_END},
     {"SSH-2.0-OpenSSH\r\n", TENON_RULE_START_LINE},
 };
@@ -460,6 +463,8 @@ static void test_response_end(void **state)
         {"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nHello", -1},
         {"HTTP/1.1 403 Forbidden\r\nContent-Length: 5, 5\r\n\r\nHello", -1},
         {"HTTP/1.1 403 Forbidden\r\nContent-Length: +5\r\n\r\nHello", -1},
+        {"HTTP/1.1 403 Forbidden\r\nContent-Length: 0x5\r\n\r\nHello", -1},
+        {"HTTP/1.1 403 Forbidden\r\nContent-Length: 0:5\r\n\r\nHello", -1},
         {"HTTP/1.1 403 Forbidden\r\nContent-Length:\r\n\r\nHello", -1},
         {"HTTP/1.1 403 Forbidden\r\nContent-Length: 18446744073709551621\r\n\r\nHello", -1}, /* 2^64 + 5 */
     };

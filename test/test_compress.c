@@ -668,7 +668,7 @@ static void test_lend_errors(void **state)
     assert_int_equal(tenon_lend_inflate(p.b.conn, block, in - 1), TENON_ERR_SIZE);
     assert_int_equal(tenon_lend_deflate(p.b.conn, block, 0), TENON_ERR_SIZE);
     assert_int_equal(tenon_lend_deflate(p.b.conn, block + 1, out), TENON_ERR_SIZE);
-    assert_int_equal(tenon_lend_inflate(p.b.conn, block + 4, in), TENON_ERR_SIZE);
+    assert_int_equal(tenon_lend_inflate(p.b.conn, block + 2, in), TENON_ERR_SIZE);
     assert_int_equal(tenon_lend_deflate(p.b.conn, block + 8, out), TENON_OK);
     assert_int_equal(tenon_lend_deflate(p.b.conn, NULL, 0), TENON_OK);
     assert_int_equal(tenon_lend_deflate(p.b.conn, NULL, 0), TENON_OK);
@@ -855,6 +855,109 @@ static void test_random_failure(void **state)
     }
 }
 
+static int refusing_deflate(void *memory, size_t size, unsigned bits, unsigned memory_level, unsigned level)
+{
+    (void)memory, (void)size, (void)bits, (void)memory_level, (void)level;
+    return TENON_ERR_SIZE;
+}
+
+static int refusing_inflate(void *memory, size_t size, unsigned bits)
+{
+    (void)memory, (void)size, (void)bits;
+    return TENON_ERR_SIZE;
+}
+
+/* A block that the codec cannot use is not lent. */
+static void test_codec_refuses(void **state)
+{
+    tenon_codec refusing = tenon_zlib;
+    setup s = setup_of(TENON_SERVER);
+    size_t out, in;
+    void *block;
+    pair p;
+    (void)state;
+    refusing.deflate_begin = refusing_deflate;
+    refusing.inflate_begin = refusing_inflate;
+    s.codec = &refusing;
+    s.no_blocks = 1;
+    pair_open(&p, &s);
+    out = tenon_deflate_size(p.b.conn);
+    in = tenon_inflate_size(p.b.conn);
+    block = malloc(out);
+    assert_int_equal(tenon_lend_deflate(p.b.conn, block, out), TENON_ERR_SIZE);
+    assert_int_equal(tenon_lend_inflate(p.b.conn, block, in), TENON_ERR_SIZE);
+    assert_false(has(&p, TENON_FREE_DEFLATE) || has(&p, TENON_FREE_INFLATE));
+    free(block);
+    pair_close(&p);
+}
+
+/* No agreement from outside once the connection is open, and no config that is too
+ * short. The block is larger where the codec is to have more memory. */
+static void test_config_errors(void **state)
+{
+    setup s = setup_of(TENON_SERVER);
+    tenon_config config;
+    size_t most, least;
+    pair p;
+    (void)state;
+    pair_open(&p, &s);
+    assert_int_equal(tenon_deflate_set(p.b.conn, &p.agreed), TENON_ERR_STATE);
+    most = tenon_deflate_size(p.b.conn);
+    p.deflate.memory_level = 1; /* it is borrowed */
+    least = tenon_deflate_size(p.b.conn);
+    p.deflate.memory_level = 8;
+    assert_true(least < most);
+    assert_int_equal(tenon_deflate_size(p.b.conn), most);
+    config = p.b.config;
+    config.size = (uint32_t)offsetof(tenon_config, transform_config); /* its end may be padding */
+    assert_int_equal(tenon_config_deflate(&config, &p.deflate), TENON_ERR_SIZE);
+    pair_close(&p);
+}
+
+/* A compressed message while there is no rx: it is asked for, and the message comes. The
+ * same while the block is asked for, where taking back what is not there changes nothing. */
+static void test_wants_both(void **state)
+{
+    static const uint8_t hello[] = {0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00};
+    setup s = setup_of(TENON_SERVER);
+    pair p;
+    (void)state;
+    s.no_blocks = 1;
+    s.flags = TENON_CHUNKS;
+    pair_open(&p, &s);
+    assert_int_equal(tenon_lend_rx(p.b.conn, NULL, 0), TENON_OK);
+    give_frame(&p.b, 0xc1, hello, sizeof hello);
+    assert_none(&p.b);
+    assert_true(has(&p, TENON_WANTS_INFLATE));
+    assert_int_equal(tenon_lend_inflate(p.b.conn, NULL, 0), TENON_OK);
+    assert_true(has(&p, TENON_WANTS_INFLATE));
+    lend_blocks(&p, 0);
+    assert_none(&p.b);
+    assert_false(has(&p, TENON_WANTS_INFLATE));
+    assert_true(has(&p, TENON_WANTS_RX));
+    assert_int_equal(tenon_lend_rx(p.b.conn, p.b.rx, p.b.rx_size), TENON_OK);
+    assert_next(&p.b, TENON_EV_DATA);
+    assert_data(&p.b, "Hello", 5);
+    pair_close(&p);
+}
+
+/* A message that was prepared without its compressed variant goes out as it is. */
+static void test_prepared_plain(void **state)
+{
+    setup s = setup_of(TENON_SERVER);
+    tenon_prepared message;
+    pair p;
+    (void)state;
+    pair_open(&p, &s);
+    assert_int_equal(tenon_prepare(&message, sizeof message, TENON_BINARY, repeated, 1000, 0), TENON_OK);
+    assert_int_equal(tenon_send_prepared(p.b.conn, &message, TENON_COPY, NULL), TENON_OK);
+    flush_out(&p.b);
+    assert_wire(&p.b, 0x82, repeated, 1000);
+    message.size--;
+    assert_int_equal(tenon_send_prepared(p.b.conn, &message, TENON_COPY, NULL), TENON_ERR_SIZE);
+    pair_close(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -880,6 +983,10 @@ int main(void)
         cmocka_unit_test(test_prepared_without_a_block),
         cmocka_unit_test(test_codec_failure),
         cmocka_unit_test(test_random_failure),
+        cmocka_unit_test(test_codec_refuses),
+        cmocka_unit_test(test_config_errors),
+        cmocka_unit_test(test_wants_both),
+        cmocka_unit_test(test_prepared_plain),
     };
     return cmocka_run_group_tests(tests, fill_payloads, NULL);
 }

@@ -416,6 +416,12 @@ static void test_init(void **state)
         tenon_storage storage[2];
         unsigned char bytes[2 * TENON_STORAGE_SIZE];
     } memory;
+    static const struct {
+        char octet;
+        uint64_t number;
+    } places; /* where a number of 8 octets may lie: on some processors at multiples of 4 */
+    size_t alignment = (size_t)((const char *)&places.number - &places.octet);
+    size_t less = offsetof(tenon_config, transform_config); /* its end may be padding */
     tenon_config config, other;
     tenon_conn *conn = NULL;
     size_t i;
@@ -424,9 +430,9 @@ static void test_init(void **state)
     assert_int_equal(TENON_STORAGE_SIZE, 384);
     assert_int_equal(sizeof(tenon_storage), 384);
     assert_int_equal(sizeof(tenon_event), 64);
-    assert_int_equal(tenon_config_server(&config, sizeof config - 1), TENON_ERR_SIZE);
-    assert_int_equal(tenon_config_client(&config, sizeof config - 1), TENON_ERR_SIZE);
-    assert_int_equal(tenon_config_open(&config, sizeof config - 1, SERVER), TENON_ERR_SIZE);
+    assert_int_equal(tenon_config_server(&config, less), TENON_ERR_SIZE);
+    assert_int_equal(tenon_config_client(&config, less), TENON_ERR_SIZE);
+    assert_int_equal(tenon_config_open(&config, less, SERVER), TENON_ERR_SIZE);
     assert_int_equal(tenon_config_open(&config, sizeof config, 0), TENON_ERR_ARG);
     assert_int_equal(tenon_config_open(&config, sizeof config, 3), TENON_ERR_ARG);
     assert_int_equal(tenon_config_server(&config, sizeof config + 8), TENON_OK);
@@ -434,14 +440,14 @@ static void test_init(void **state)
     memset(&memory, 0x11, sizeof memory);
     for (i = 0; i < 8; i++) { /* each misplacement but none */
         int status = tenon_init(memory.bytes + i, TENON_STORAGE_SIZE, &config, &conn);
-        assert_int_equal(status, i == 0 ? TENON_OK : TENON_ERR_SIZE);
+        assert_int_equal(status, i % alignment == 0 ? TENON_OK : TENON_ERR_SIZE);
     }
     assert_int_equal(tenon_init(&memory, tenon_conn_size(), &config, &conn), TENON_OK);
     memset(&memory, 0x11, sizeof memory);
     conn = NULL;
     assert_int_equal(tenon_init(&memory, tenon_conn_size() - 1, &config, &conn), TENON_ERR_SIZE);
     other = config;
-    other.size--;
+    other.size = (uint32_t)less;
     assert_int_equal(tenon_init(&memory, sizeof memory, &other, &conn), TENON_ERR_SIZE);
     other = config;
     other.role = 0;
@@ -1157,6 +1163,71 @@ static void test_event_reserved(void **state)
     bench_stop(&b);
 }
 
+/* An rx that stays where it is and becomes larger keeps what it holds; one that is said
+ * to have more than 32 bits of octets is used as far as that. */
+static void test_rx_in_place(void **state)
+{
+    uint8_t rx[1024];
+    size_t size = 2 * sizeof rx / 4;
+    bench b;
+    (void)state;
+    bench_config(&b, TENON_SERVER);
+    bench_open_sized(&b, 0, 512);
+    assert_int_equal(tenon_lend_rx(b.conn, rx, size), TENON_OK);
+    give_frame(&b, 0x01, "Hel", 3);
+    assert_none(&b);
+#if SIZE_MAX > UINT32_MAX
+    size = (size_t)UINT32_MAX + 1;
+#else
+    size = sizeof rx;
+#endif
+    assert_int_equal(tenon_lend_rx(b.conn, rx, size), TENON_OK);
+    give_frame(&b, 0x80, "lo", 2);
+    assert_next(&b, TENON_EV_DATA);
+    assert_data(&b, "Hello", 5);
+    assert_none(&b);
+    bench_stop(&b);
+}
+
+/* The connection may end while OPEN is the current event. */
+static void test_abort_at_open(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, TENON_SERVER);
+    bench_start(&b, 512, 512);
+    assert_next(&b, TENON_EV_OPEN);
+    assert_int_equal(tenon_abort(b.conn, TENON_LOCAL), TENON_OK);
+    assert_next(&b, TENON_EV_CLOSED);
+    assert_int_equal(b.event.cause, TENON_LOCAL);
+    assert_none(&b);
+    bench_stop(&b);
+}
+
+/* A send was refused, and then the peer's Close came, which the program forwards later:
+ * no WRITABLE for what cannot be sent any more. */
+static void test_no_writable_behind_a_close(void **state)
+{
+    uint8_t data[300];
+    bench b;
+    (void)state;
+    memset(data, 'x', sizeof data);
+    bench_config(&b, TENON_SERVER);
+    b.config.flags = TENON_RELAY;
+    bench_open_sized(&b, 512, 768);
+    while (tenon_send(b.conn, TENON_BINARY, data, sizeof data, 0) == TENON_OK) {
+    }
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, data, sizeof data, 0), TENON_ERR_AGAIN);
+    give_frame(&b, 0x88, "\x03\xe8", 2);
+    assert_next(&b, TENON_EV_CLOSE);
+    assert_none(&b);
+    flush_out(&b);
+    assert_int_equal(tenon_wants(b.conn) & TENON_WANTS_NEXT, 0);
+    assert_none(&b);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, data, sizeof data, 0), TENON_ERR_STATE);
+    bench_stop(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1186,6 +1257,9 @@ int main(void)
         cmocka_unit_test(test_grant),
         cmocka_unit_test(test_stats),
         cmocka_unit_test(test_event_reserved),
+        cmocka_unit_test(test_rx_in_place),
+        cmocka_unit_test(test_abort_at_open),
+        cmocka_unit_test(test_no_writable_behind_a_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -466,6 +466,12 @@ static void test_answer(void **state)
     answer.headers = &lower;
     assert_int_equal(tenon_connect_answer(&request, &answer, out, &count), TENON_OK);
     answer.headers = &cut;
+    answer.extensions = NULL;
+    count = ROOM;
+    assert_int_equal(tenon_connect_answer(&request, &answer, out, &count), TENON_OK);
+    fields_text(out, count, text, sizeof text);
+    assert_string_equal(text, ":status=200|sec-websocket-protocol=b|az=a|");
+    answer.extensions = "foo";
     count = ROOM;
     assert_int_equal(tenon_connect_answer(&request, &answer, out, &count), TENON_OK);
     count = ROOM;

@@ -210,6 +210,48 @@ static void test_random(void **state)
     }
 }
 
+#ifdef TENON_X86
+
+/* Bits of the registers, by the manual of the architecture. */
+enum { SSSE3 = 1 << 9, OSXSAVE = 1 << 27, AVX = 1 << 28, AVX2 = 1 << 5, SHA = 1 << 29, KEPT = 6 };
+
+static uint32_t told[3];
+
+static uint32_t tell(int what)
+{
+    assert_true(what >= 0 && what < 3);
+    if (what == TENON_CPU_KEPT)
+        assert_true((told[TENON_CPU_LEAF_1] & OSXSAVE) != 0); /* else the question is illegal */
+    return told[what];
+}
+
+/* Every processor: AVX2 needs all that belongs to it, SSSE3 nothing else, and SHA comes
+ * with AVX2. */
+static void test_choice(void **state)
+{
+    unsigned set;
+    (void)state;
+    for (set = 0; set < 128; set++) {
+        const tenon_kernels *list[3] = {NULL, NULL, NULL};
+        int ssse3 = (set & 1) != 0, avx2 = (set & 62) == 62, sha = avx2 && (set & 64) != 0;
+        size_t count;
+        told[TENON_CPU_LEAF_1] =
+            (set & 1 ? SSSE3 : 0) | (set & 2 ? (uint32_t)OSXSAVE : 0) | (set & 4 ? (uint32_t)AVX : 0) | 1;
+        told[TENON_CPU_LEAF_7] = (set & 8 ? (uint32_t)AVX2 : 0) | (set & 64 ? (uint32_t)SHA : 0) | 1;
+        told[TENON_CPU_KEPT] = (set & 16 ? 2 : 0) | (set & 32 ? 4 : 0) | 1;
+        count = tenon_cpu_find(tell, list);
+        assert_int_equal(count, ssse3 + avx2 + sha);
+        if (sha)
+            assert_ptr_equal(list[0], &tenon_kernels_avx2_sha);
+        if (avx2)
+            assert_ptr_equal(list[sha], &tenon_kernels_avx2);
+        if (ssse3)
+            assert_ptr_equal(list[avx2 + sha], &tenon_kernels_ssse3);
+    }
+}
+
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +259,9 @@ int main(void)
         cmocka_unit_test(test_every_pair),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_random),
+#ifdef TENON_X86
+        cmocka_unit_test(test_choice),
+#endif
     };
     const tenon_kernels *kernels;
     size_t i = 0;

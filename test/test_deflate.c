@@ -17,7 +17,9 @@ static struct {
     unsigned calls, fails; /* of deflate and inflate; the call that fails, 0: none */
     unsigned resets;
     int refuses;           /* begin fails */
-    int stuck;             /* inflate takes nothing */
+    int stuck;             /* nothing is taken */
+    int silent;            /* deflate takes all, and gives nothing */
+    unsigned ends;         /* inflate tells so often of an end where it moves nothing */
     int no_tail;           /* deflate forgets its flush */
 } fake;
 
@@ -87,6 +89,13 @@ static int fake_deflate(void *memory, const uint8_t **in, size_t *in_size, uint8
     fake_state *f = memory;
     if (++fake.calls == fake.fails)
         return TENON_ERR_PROTOCOL;
+    if (fake.stuck)
+        return TENON_OK;
+    if (fake.silent) {
+        *in += *in_size;
+        *in_size = 0;
+        return TENON_OK;
+    }
     if (*in_size > 0)
         f->flushed = 0;
     for (;;) {
@@ -132,6 +141,10 @@ static int fake_inflate(void *memory, const uint8_t **in, size_t *in_size, uint8
     fake_state *f = memory;
     if (++fake.calls == fake.fails)
         return TENON_ERR_PROTOCOL;
+    if (fake.ends > 0 && *in_size > 0) {
+        fake.ends--;
+        return TENON_END;
+    }
     while (*in_size > 0 && !fake.stuck) {
         if (f->left == 0) {
             f->header[f->have++] = *(*in)++;
@@ -487,6 +500,17 @@ static void test_a_codec_that_refuses(void **state)
     assert_true(tenon_deflater_size(&fake_codec, 9, 8) <= sizeof block);
     assert_null(tenon_inflater_make(&fake_codec, 9, block, sizeof block));
     assert_null(tenon_deflater_make(&d, 9, block, sizeof block));
+    {
+        uint8_t out[100];
+        tenon_prepared p;
+        assert_int_equal(tenon_prepare(&p, sizeof p, TENON_TEXT, "Hello", 5, 0), TENON_OK);
+        assert_int_equal(tenon_prepare_deflate(&p, &d, 9, block, sizeof block, out, sizeof out), TENON_ERR_SIZE);
+        assert_null(p.deflated);
+        fake.refuses = 0;
+        fake.fails = 1;
+        assert_int_equal(tenon_prepare_deflate(&p, &d, 9, block, sizeof block, out, sizeof out), TENON_ERR_TOO_BIG);
+        assert_null(p.deflated);
+    }
 }
 
 /* Every call can fail, and then the message does. */
@@ -548,7 +572,93 @@ static void test_a_codec_that_is_stuck(void **state)
     fake.stuck = 1;
     f = make_inflater(&fake_codec, 9, 0);
     assert_int_equal(inflate_message(f, 0, (const uint8_t *)"\x00\x00", 2, 2, out, sizeof out, 16), -1);
+    fake.stuck = 0;
+    fake.ends = 1000000; /* an end of nothing, again and again */
+    assert_int_equal(inflate_message(f, 1, (const uint8_t *)"\x00\x00", 2, 2, out, sizeof out, 16), -1);
     free(f);
+}
+
+/* The last octet of a final block may have been read before, when there was no room: its
+ * end is told by a call that moves nothing, and the message goes on behind it. */
+static void test_an_end_that_was_read_before(void **state)
+{
+    static const uint8_t hello[] = {0x00, 0x05, 0x00, 0xfa, 0xff, 'H', 'e', 'l', 'l', 'o', 0x00};
+    tenon_inflater *f;
+    uint8_t out[16];
+    (void)state;
+    memset(&fake, 0, sizeof fake);
+    fake.ends = 1;
+    f = make_inflater(&fake_codec, 9, 0);
+    assert_int_equal(inflate_message(f, 0, hello, sizeof hello, sizeof hello, out, sizeof out, 16), 5);
+    assert_memory_equal(out, "Hello", 5);
+    assert_int_equal(fake.ends, 0);
+    free(f);
+}
+
+/* Nothing of the input taken, or nothing left behind by the flush. */
+static void test_a_codec_that_does_not_compress(void **state)
+{
+    tenon_deflate d = settings(&fake_codec, 8, 1);
+    tenon_deflater *to;
+    uint8_t out[64];
+    (void)state;
+    memset(&fake, 0, sizeof fake);
+    fake.stuck = 1;
+    to = make_deflater(&d, 9, 0);
+    assert_int_equal(deflate_part(to, (const uint8_t *)"Hello", 5, 1, out, sizeof out, SIZE_MAX), -1);
+    free(to);
+    fake.stuck = 0;
+    fake.silent = 1;
+    to = make_deflater(&d, 9, 0);
+    assert_int_equal(deflate_part(to, (const uint8_t *)"Hello", 5, 1, out, sizeof out, SIZE_MAX), -1);
+    free(to);
+}
+
+/* More than the codec is given at a time: one part, flushed once. */
+static void test_a_large_part(void **state)
+{
+    enum { SIZE = (3 << 20) + 7 };
+    uint8_t *plain = malloc(SIZE), *packed = malloc(SIZE), *back = malloc(SIZE + 1);
+    tenon_deflate d = settings(&tenon_zlib, 8, 1);
+    tenon_deflater *to = make_deflater(&d, 15, 65536);
+    tenon_inflater *from = make_inflater(&tenon_zlib, 15, 65536);
+    long n;
+    (void)state;
+    assert_non_null(plain);
+    assert_non_null(packed);
+    assert_non_null(back);
+    memset(plain, 'a', SIZE);
+    plain[1 << 20] = 'b';
+    n = deflate_part(to, plain, SIZE, 1, packed, SIZE, SIZE_MAX);
+    assert_true(n > 0 && n < SIZE / 100);
+    assert_int_equal(inflate_message(from, 0, packed, (size_t)n, (size_t)n, back, SIZE + 1, SIZE + 1), SIZE);
+    assert_memory_equal(back, plain, SIZE);
+    free(plain);
+    free(packed);
+    free(back);
+    free(to);
+    free(from);
+}
+
+/* A stage counts in 32 bits, however large the block is said to be. */
+static void test_a_block_beyond_32_bits(void **state)
+{
+#if SIZE_MAX > UINT32_MAX
+    tenon_deflate d = settings(&fake_codec, 8, 1);
+    uint64_t block[200];
+    tenon_inflater *f;
+    tenon_deflater *to;
+    size_t room = SIZE_MAX;
+    memset(&fake, 0, sizeof fake);
+    f = tenon_inflater_make(&fake_codec, 9, block, (size_t)UINT32_MAX + 4096);
+    assert_non_null(f);
+    (void)tenon_inflater_stage(f, &room);
+    assert_true(room == UINT32_MAX);
+    to = tenon_deflater_make(&d, 9, block, (size_t)UINT32_MAX + 4096);
+    assert_non_null(to);
+    assert_true(to->room == UINT32_MAX);
+#endif
+    (void)state;
 }
 
 /* -------------------------------------------------------------------- compressing */
@@ -664,7 +774,7 @@ static void test_bound_and_window(void **state)
 {
     enum { SIZE = 70000 };
     static const size_t sizes[] = {0, 1, 2, 63, 64, 65, 255, 256, 1000, 4096, 16384, 40000, SIZE};
-    uint8_t *plain = malloc(SIZE), *packed = malloc(2 * SIZE), *out = malloc(SIZE + 1);
+    uint8_t *plain = calloc(SIZE, 1), *packed = malloc(2 * SIZE), *out = malloc(SIZE + 1);
     unsigned bits, memory_level;
     uint64_t seed = 5;
     size_t i;
@@ -822,6 +932,17 @@ static void test_prepare(void **state)
     small.size--;
     assert_int_equal(tenon_prepare_deflate(&p, &small, 9, block, size, out, room), TENON_ERR_SIZE);
     small = d;
+    small.codec = NULL;
+    assert_int_equal(tenon_prepare_deflate(&p, &small, 9, block, size, out, room), TENON_ERR_NULL);
+    assert_int_equal(tenon_prepare_size(&small, 9), 0);
+    p.size--;
+    assert_int_equal(tenon_prepare_deflate(&p, &d, 9, block, size, out, room), TENON_ERR_SIZE);
+    p.size++;
+    small = d;
+    small.level = 10;
+    assert_int_equal(tenon_prepare_deflate(&p, &small, 9, block, size, out, room), TENON_ERR_ARG);
+    assert_int_equal(tenon_prepare_size(&small, 9), 0);
+    small = d;
     small.memory_level = 10;
     assert_int_equal(tenon_prepare_deflate(&p, &small, 9, block, size, out, room), TENON_ERR_ARG);
     assert_int_equal(tenon_prepare_size(&small, 9), 0);
@@ -895,6 +1016,27 @@ static void test_zlib_whole_without_progress(void **state)
     free(memory);
 }
 
+/* What the codec says of itself: a flush only when it is asked for, and memory that is
+ * too small is refused. */
+static void test_zlib_as_a_codec(void **state)
+{
+    size_t size = tenon_zlib.deflate_size(9, 1), left = 5, room = 100;
+    uint8_t *memory = malloc(size), out[100], *at = out;
+    const uint8_t *in = (const uint8_t *)"Hello";
+    (void)state;
+    assert_non_null(memory);
+    assert_int_equal(tenon_zlib.deflate_begin(memory, 512, 9, 1, 6), TENON_ERR_SIZE);
+    assert_int_equal(tenon_zlib.inflate_begin(memory, 512, 9), TENON_ERR_SIZE);
+    assert_int_equal(tenon_zlib.deflate_begin(memory, size, 9, 1, 6), TENON_OK);
+    assert_int_equal(tenon_zlib.deflate(memory, &in, &left, &at, &room, 0), TENON_OK);
+    assert_int_equal(left, 0);
+    assert_int_equal(room, 100); /* zlib keeps so few */
+    assert_int_equal(tenon_zlib.deflate(memory, &in, &left, &at, &room, 1), TENON_OK);
+    assert_int_equal(100 - room, 11); /* RFC 7692, 7.2.3.1, and the end of its flush */
+    assert_memory_equal(out, "\xf2\x48\xcd\xc9\xc9\x07\x00\x00\x00\xff\xff", 11);
+    free(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -906,6 +1048,10 @@ int main(void)
         cmocka_unit_test(test_a_codec_that_refuses),
         cmocka_unit_test(test_a_codec_that_fails),
         cmocka_unit_test(test_a_codec_that_is_stuck),
+        cmocka_unit_test(test_an_end_that_was_read_before),
+        cmocka_unit_test(test_a_codec_that_does_not_compress),
+        cmocka_unit_test(test_a_large_part),
+        cmocka_unit_test(test_a_block_beyond_32_bits),
         cmocka_unit_test(test_what_becomes_of_hello),
         cmocka_unit_test(test_parts),
         cmocka_unit_test(test_resets),
@@ -917,6 +1063,7 @@ int main(void)
         cmocka_unit_test(test_prepare),
         cmocka_unit_test(test_prepare_without_gain),
         cmocka_unit_test(test_zlib_whole_without_progress),
+        cmocka_unit_test(test_zlib_as_a_codec),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

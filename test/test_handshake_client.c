@@ -496,7 +496,7 @@ static void test_answer_of_server(void **state)
     answer.extensions = "bar";
     text.out = out;
     text.room = sizeof out;
-    assert_int_equal(tenon_server_accept(&fields, &answer, "", &text, &chosen), TENON_OK);
+    assert_int_equal(tenon_server_accept(&fields, SAMPLE_KEY, &answer, "", &text, &chosen), TENON_OK);
     request.subprotocols = offered;
     request.subprotocol_count = 2;
     request.extensions = "foo; x, bar";

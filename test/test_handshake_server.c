@@ -67,6 +67,11 @@ static result serve(const char *text, size_t n)
     return r;
 }
 
+static int accept_of(const result *r, const tenon_answer *how, tenon_text *text, tenon_str *subprotocol)
+{
+    return tenon_server_accept(&r->head.fields, r->verdict.key.data, how, "", text, subprotocol);
+}
+
 /* The answer that would go out. */
 static size_t answer(const result *r, const tenon_answer *how, char *out, size_t room)
 {
@@ -75,7 +80,7 @@ static size_t answer(const result *r, const tenon_answer *how, char *out, size_t
     text.out = out;
     text.room = room - 1;
     if (r->verdict.status == 101)
-        assert_int_equal(tenon_server_accept(&r->head.fields, how, "", &text, &subprotocol), TENON_OK);
+        assert_int_equal(accept_of(r, how, &text, &subprotocol), TENON_OK);
     else
         tenon_server_refuse(r->verdict.status, &text);
     assert_true(text.used <= text.room);
@@ -220,6 +225,45 @@ static void test_target(void **state)
         expect_str(r.verdict.origin, good[i].origin);
         expect_str(r.verdict.key, "dGhlIHNhbXBsZSBub25jZQ==");
     }
+}
+
+/* Names that differ from those of a handshake in the last letter alone. */
+#define TWINS                                                                                                         \
+    "Hosu: a b\r\nOrigim: x\r\nExpecu: 1\r\nUpgradf: h2c\r\nConnectiom: a\r\nContent-Lengti: 5\r\n"                     \
+    "Transfer-Encodinh: chunked\r\nSec-WebSocket-Kez: 1\r\nSec-WebSocket-Versiom: 8\r\n"                              \
+    "Sec-WebSocket-Protocom: ,\r\nSec-WebSocket-Extensiont: =\r\n"
+
+/* Names are compared to their end, and fields of a name found wherever they are. */
+static void test_far_apart(void **state)
+{
+    static const vector list[] = {
+        {GET TWINS HOST ALL, NULL, 101, 0},
+        {GET HOST ALL TWINS, NULL, 101, 0},
+        {GET TWINS HOST TWINS ALL TWINS, NULL, 101, 0},
+        {GET TWINS ALL, NULL, 400, TENON_RULE_HOST},
+        {GET TWINS HOST CON KEY VER, NULL, 426, TENON_RULE_UPGRADE},
+        {GET TWINS HOST UP KEY VER, NULL, 400, TENON_RULE_CONNECTION},
+        {GET TWINS HOST UP CON VER TWINS, NULL, 400, TENON_RULE_KEY},
+        {GET TWINS HOST UP CON KEY TWINS, NULL, 400, TENON_RULE_VERSION},
+        {GET HOST TWINS ALL TWINS "host: ", "h\r\n" TWINS, 400, TENON_RULE_HOST},
+        {GET HOST ALL "content-length: 0\r\n" TWINS "Content-Length: ", "1\r\n" TWINS, 400, TENON_RULE_BODY},
+        {GET "Transfer-Encoding: ", "gzip\r\n" TWINS HOST ALL, 400, TENON_RULE_BODY},
+        {GET "Transfer-Encoding: gzip\r\n" TWINS HOST ALL "transfer-encoding: ", "x\r\n", 501,
+         TENON_RULE_TRANSFER_CODING},
+        {GET "Expect: ", "1\r\n" TWINS HOST ALL, 417, TENON_RULE_EXPECT},
+        {GET "Upgrade: a\r\n" TWINS HOST CON KEY VER TWINS UP, NULL, 101, 0},
+        {GET "Connection: a\r\n" TWINS HOST UP KEY VER TWINS CON, NULL, 101, 0},
+        {GET HOST ALL TWINS "Sec-WebSocket-Version: ", "13\r\n" TWINS, 400, TENON_RULE_VERSION},
+        {GET HOST ALL TWINS "SEC-WEBSOCKET-KEY: ", "dGhlIHNhbXBsZSBub25jZQ==\r\n", 400, TENON_RULE_KEY},
+        {GET "Sec-WebSocket-Protocol: a\r\n" TWINS HOST ALL "Sec-WebSocket-Protocol: ", "b c\r\n", 400,
+         TENON_RULE_SUBPROTOCOL},
+        {GET "Sec-WebSocket-Extensions: a\r\n" TWINS HOST ALL "Sec-WebSocket-Extensions: ", "b c\r\n", 400,
+         TENON_RULE_EXTENSION},
+    };
+    static const char request[] = GET TWINS ALL "Origin: http://o\r\n" TWINS HOST "Origin: http://p\r\n\r\n";
+    (void)state;
+    expect_all(list, COUNT_OF(list));
+    expect_str(serve(request, sizeof request - 1).verdict.origin, "http://o");
 }
 
 /* covers: 6455-4.2.1-05 9112-3.2-03 9112-3.2-04 9110-5.3-01 9110-5.1-01 */
@@ -575,23 +619,23 @@ static void test_accept_errors(void **state)
     memset(&how, 0, sizeof how);
     how.size = sizeof how;
     how.subprotocol = "soap";
-    assert_int_equal(tenon_server_accept(&r.head.fields, &how, "", &text, &chosen), TENON_ERR_SUBPROTOCOL);
+    assert_int_equal(accept_of(&r, &how, &text, &chosen), TENON_ERR_SUBPROTOCOL);
     how.subprotocol = "chat\r\nX: y";
-    assert_int_equal(tenon_server_accept(&r.head.fields, &how, "", &text, &chosen), TENON_ERR_SUBPROTOCOL);
+    assert_int_equal(accept_of(&r, &how, &text, &chosen), TENON_ERR_SUBPROTOCOL);
     how.subprotocol = "chat";
     how.extensions = "bar";
-    assert_int_equal(tenon_server_accept(&r.head.fields, &how, "", &text, &chosen), TENON_ERR_EXTENSION);
+    assert_int_equal(accept_of(&r, &how, &text, &chosen), TENON_ERR_EXTENSION);
     how.extensions = "foo\r\nX: y";
-    assert_int_equal(tenon_server_accept(&r.head.fields, &how, "", &text, &chosen), TENON_ERR_EXTENSION);
+    assert_int_equal(accept_of(&r, &how, &text, &chosen), TENON_ERR_EXTENSION);
     how.extensions = "foo";
     how.header_count = 1;
     for (i = 0; i < COUNT_OF(bad); i++) {
         how.headers = &bad[i];
-        assert_int_equal(tenon_server_accept(&r.head.fields, &how, "", &text, &chosen), TENON_ERR_HEADER);
+        assert_int_equal(accept_of(&r, &how, &text, &chosen), TENON_ERR_HEADER);
     }
     assert_int_equal(text.used, 0);
     how.header_count = 0;
-    assert_int_equal(tenon_server_accept(&r.head.fields, &how, "", &text, &chosen), TENON_OK);
+    assert_int_equal(accept_of(&r, &how, &text, &chosen), TENON_OK);
     expect_str(chosen, "chat");
     assert_true(chosen.data > request && chosen.data < request + sizeof request);
 }
@@ -610,8 +654,7 @@ static void test_room(void **state)
         assert_non_null(out);
         text.out = out;
         text.room = room;
-        assert_int_equal(tenon_server_accept(&r.head.fields, NULL, "", &text, &chosen),
-                         room >= n ? TENON_OK : TENON_ERR_TOO_BIG);
+        assert_int_equal(accept_of(&r, NULL, &text, &chosen), room >= n ? TENON_OK : TENON_ERR_TOO_BIG);
         assert_int_equal(text.used, n);
         free(out);
     }
@@ -757,6 +800,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_version_of_http), cmocka_unit_test(test_method),      cmocka_unit_test(test_target),
+        cmocka_unit_test(test_far_apart),
         cmocka_unit_test(test_host),            cmocka_unit_test(test_body),        cmocka_unit_test(test_expect),
         cmocka_unit_test(test_upgrade),         cmocka_unit_test(test_version),     cmocka_unit_test(test_key),
         cmocka_unit_test(test_offers),          cmocka_unit_test(test_order),       cmocka_unit_test(test_array),

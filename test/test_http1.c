@@ -228,6 +228,8 @@ static void test_status_line_broken(void **state)
         {"HTTP/1.1 ", "0101 x\r\n", TENON_RULE_START_LINE, 0},
         {"HTTP/1.1 ", "099 x\r\n", TENON_RULE_START_LINE, 0},
         {"HTTP/1.1 1", "\r\n", TENON_RULE_START_LINE, 0},
+        {"HTTP/1.1 1", ":1 x\r\n", TENON_RULE_START_LINE, 0},
+        {"HTTP/1.1 1", "/1 x\r\n", TENON_RULE_START_LINE, 0},
         {"HTTP/1.1 10", " x\r\n", TENON_RULE_START_LINE, 0},
         {"HTTP/1.1 101", "1 x\r\n", TENON_RULE_START_LINE, 0},
         {"HTTP/1.1 101", "\tx\r\n", TENON_RULE_START_LINE, 0},
@@ -371,6 +373,47 @@ static void test_every_octet_of_request_line(void **state)
     }
 }
 
+/* A request of which target, name and value are each longer than several words. */
+#define LONG_TEXT "abcdefghijklmnopqrstuvwxyz-0123456789"
+#define LONG_LINE LONG_TEXT ": " LONG_TEXT "\r\n"
+#define LONG_GET "GET /" LONG_TEXT " HTTP/1.1\r\n"
+
+/* Every octet at every place of a run, whole and in pieces: where it stands decides
+ * nothing. */
+static void test_every_octet_in_runs(void **state)
+{
+    static const char good[] = LONG_GET LONG_LINE LONG_LINE "\r\n";
+    static const size_t from[] = {5, sizeof LONG_GET - 1, sizeof LONG_GET - 1 + sizeof LONG_TEXT + 1};
+    size_t where, i;
+    unsigned int c;
+    (void)state;
+    for (where = 0; where < COUNT_OF(from); where++) {
+        for (i = from[where]; i < from[where] + sizeof LONG_TEXT - 1; i++) {
+            for (c = 0; c < 256; c++) {
+                char head[sizeof good];
+                size_t n = sizeof good - 1;
+                int line_end = c == '\r' || c == '\n';
+                int fits = where == 0   ? c > ' ' && c < 0x7f
+                           : where == 1 ? c == ':' || tenon_is_tchar((uint8_t)c)
+                                        : tenon_is_text((uint8_t)c);
+                outcome o;
+                memcpy(head, good, sizeof good);
+                head[i] = (char)c;
+                o = feed(TENON_SERVER, &usual, head, n, n, n);
+                expect_same(feed(TENON_SERVER, &usual, head, n, 1, 1), o);
+                expect_same(feed(TENON_SERVER, &usual, head, n, i, 9), o);
+                if (where == 1 && i == from[1] && c == ':')
+                    fits = 0;
+                assert_int_equal(o.status, fits ? TENON_OK : TENON_ERR_PROTOCOL);
+                if (fits)
+                    assert_int_equal(o.used, n);
+                else if (!line_end && !(where == 0 && c == ' '))
+                    assert_int_equal(o.used, i);
+            }
+        }
+    }
+}
+
 /* covers: 9112-2.2-07 9112-5.2-02 */
 static void test_fold_request(void **state)
 {
@@ -417,6 +460,38 @@ static void test_unfold(void **state)
 }
 
 /* ------------------------------------------------------------------ limits */
+
+/* Each limit at every place of a run. */
+static void test_limits_in_runs(void **state)
+{
+    static const char head[] = LONG_GET LONG_LINE LONG_LINE LONG_LINE "\r\n";
+    uint32_t n = sizeof head - 1, i;
+    (void)state;
+    for (i = 0; i <= n; i++) {
+        tenon_http1_limits limits = {0, 8192, 100};
+        outcome o;
+        limits.head = i;
+        o = feed_all_ways(TENON_SERVER, &limits, head, n);
+        assert_int_equal(o.used, i);
+        assert_int_equal(o.rule, i < n ? TENON_RULE_HEAD_SIZE : 0);
+    }
+    for (i = 1; i <= sizeof LONG_TEXT; i++) {
+        tenon_http1_limits limits = {16384, 0, 100};
+        outcome o;
+        limits.target = i;
+        o = feed_all_ways(TENON_SERVER, &limits, head, n);
+        assert_int_equal(o.used, i < sizeof LONG_TEXT ? 4 + i : n);
+        assert_int_equal(o.rule, i < sizeof LONG_TEXT ? TENON_RULE_TARGET_SIZE : 0);
+    }
+    for (i = 0; i <= 3; i++) {
+        tenon_http1_limits limits = {16384, 8192, 0};
+        outcome o;
+        limits.headers = i;
+        o = feed_all_ways(TENON_SERVER, &limits, head, n);
+        assert_int_equal(o.used, i < 3 ? sizeof LONG_GET - 1 + i * (sizeof LONG_LINE - 1) : n);
+        assert_int_equal(o.rule, i < 3 ? TENON_RULE_HEADERS : 0);
+    }
+}
 
 static size_t line(char *text, size_t at, const char *add)
 {
@@ -819,8 +894,10 @@ int main(void)
         cmocka_unit_test(test_names_broken),
         cmocka_unit_test(test_every_octet),
         cmocka_unit_test(test_every_octet_of_request_line),
+        cmocka_unit_test(test_every_octet_in_runs),
         cmocka_unit_test(test_fold_request),
         cmocka_unit_test(test_unfold),
+        cmocka_unit_test(test_limits_in_runs),
         cmocka_unit_test(test_head_size),
         cmocka_unit_test(test_target_size),
         cmocka_unit_test(test_header_count),

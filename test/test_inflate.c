@@ -1029,6 +1029,28 @@ static void test_drop_after_close(void **state)
     }
 }
 
+/* What is no DEFLATE any more just where the limit is reached fails for that. */
+static void test_bad_behind_the_limit(void **state)
+{
+    static const uint8_t payload[] = {0x00, 0x05, 0x00, 0xfa, 0xff, 'H', 'e', 'l', 'l', 'o', 0x06};
+    setup s = setup_of(TENON_SERVER);
+    uint8_t octets[32];
+    size_t size;
+    pair p;
+    (void)state;
+    s.max_message = 5;
+    pair_open(&p, &s);
+    size = peer_frame(s.role, octets, 0xc2, payload, sizeof payload);
+    give(&p.b, octets, size - 1);
+    assert_none(&p.b);
+    give(&p.b, octets + size - 1, 1);
+    assert_none(&p.b);
+    run_to_closed(&p.b);
+    assert_int_equal(p.b.event.rule, TENON_RULE_DEFLATE);
+    assert_int_equal(p.b.event.sent_code, 1007);
+    pair_close(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1047,6 +1069,7 @@ int main(void)
         cmocka_unit_test(test_every_bit_flipped),
         cmocka_unit_test(test_codec_failure),
         cmocka_unit_test(test_drop_after_close),
+        cmocka_unit_test(test_bad_behind_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

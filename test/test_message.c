@@ -120,6 +120,19 @@ static void test_take_bad(void **state)
     }
 }
 
+/* Nothing is taken from nowhere. */
+static void test_nothing(void **state)
+{
+    tenon_message message;
+    uint8_t octet = 'x';
+    (void)state;
+    tenon_message_begin(&message, 0x81, 0, 1);
+    assert_int_equal(tenon_message_take(&message, &octet, NULL, 0, NULL, 0), 0);
+    assert_int_equal(tenon_message_take(&message, NULL, &octet, 0, NULL, 0), 0);
+    assert_int_equal(octet, 'x');
+    assert_int_equal(tenon_message_whole(&message), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +141,7 @@ int main(void)
         cmocka_unit_test(test_begin),
         cmocka_unit_test(test_take),
         cmocka_unit_test(test_take_bad),
+        cmocka_unit_test(test_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,9 +82,9 @@ static void test_subprotocols(void **state)
         }
         assert_int_equal(tenon_subprotocol_next(&fields, &cursor, &name), list[i].status);
         if (list[i].status == TENON_END) {
-            assert_int_equal(tenon_offer_check(&fields, &at), TENON_RULE_NONE);
+            assert_int_equal(tenon_offer_check(&fields, &fields, &at), TENON_RULE_NONE);
         } else {
-            assert_int_equal(tenon_offer_check(&fields, &at), TENON_RULE_SUBPROTOCOL);
+            assert_int_equal(tenon_offer_check(&fields, &fields, &at), TENON_RULE_SUBPROTOCOL);
             assert_non_null(at);
             assert_true(at >= list[i].head && at < list[i].head + strlen(list[i].head));
         }
@@ -115,7 +115,7 @@ static void test_offer_check(void **state)
         int n = snprintf(head, sizeof head, "%s%s", list[i].good, list[i].bad);
         assert_true(n > 0 && (size_t)n < sizeof head);
         fields = head_of(head);
-        assert_int_equal(tenon_offer_check(&fields, &at), list[i].rule);
+        assert_int_equal(tenon_offer_check(&fields, &fields, &at), list[i].rule);
         if (list[i].rule == TENON_RULE_NONE)
             assert_null(at);
         else

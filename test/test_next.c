@@ -6,6 +6,8 @@
  */
 #include "harness.h"
 
+#include "conn.h"
+
 static const int roles[] = {TENON_SERVER, TENON_CLIENT};
 
 enum { FRAME_MAX = 65536 + 14 };
@@ -150,7 +152,7 @@ static void test_text_cut(void **state)
 }
 
 /* First octets and lengths of every kind, and too few octets behind them. */
-/* covers: 6455-5.2-01 6455-5.2-20 */
+/* covers: 6455-5.2-01 */
 static void test_headers(void **state)
 {
     static frame f;
@@ -288,6 +290,39 @@ static void test_order(void **state)
     bench_stop(&b);
 }
 
+/* What is kept for want of room must not keep the room from coming back: a reference
+ * that was acknowledged comes before it, and the echo goes on. */
+static void test_again_released(void **state)
+{
+    static const char reference[] = "reference";
+    uint8_t payload[500];
+    bench b;
+    (void)state;
+    memset(payload, 'p', sizeof payload);
+    bench_config(&b, TENON_SERVER);
+    bench_open_sized(&b, 1024, 1200);
+    assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, reference, sizeof reference, 0, &b), TENON_OK);
+    give_frame(&b, 0x82, payload, sizeof payload);
+    assert_next(&b, TENON_EV_DATA);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, b.event.data, b.event.size, 0), TENON_OK);
+    assert_none(&b);
+    give_frame(&b, 0x82, payload, sizeof payload);
+    assert_next(&b, TENON_EV_DATA);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, b.event.data, b.event.size, 0), TENON_ERR_AGAIN);
+    assert_int_equal(tenon_again(b.conn), TENON_OK);
+    flush_out(&b);
+    assert_int_equal(tenon_wants(b.conn) & TENON_WANTS_NEXT, TENON_WANTS_NEXT);
+    assert_next(&b, TENON_EV_RELEASED);
+    assert_ptr_equal(b.event.cookie, &b);
+    assert_next(&b, TENON_EV_DATA);
+    assert_data(&b, payload, sizeof payload);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, b.event.data, b.event.size, 0), TENON_OK);
+    flush_out(&b);
+    assert_next(&b, TENON_EV_WRITABLE);
+    assert_none(&b);
+    bench_stop(&b);
+}
+
 /* A message makes room for control frames, and lets rx be taken back. */
 static void test_leaves(void **state)
 {
@@ -368,13 +403,186 @@ static void test_between(void **state)
     bench_stop(&b);
 }
 
+/* Steps are counted in the straight line, too: one at least for each message. */
+static void test_steps(void **state)
+{
+    static const int count = 20;
+    uint8_t octets[400];
+    size_t r;
+    int i;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        uint64_t before;
+        size_t n = 0;
+        bench b;
+        for (i = 0; i < count; i++)
+            n += peer_frame(roles[r], octets + n, 0x81, "Hello", 5);
+        bench_open(&b, roles[r]);
+        before = b.stats.steps;
+        give(&b, octets, n);
+        for (i = 1; i <= count; i++) {
+            assert_next(&b, TENON_EV_DATA);
+            assert_true(b.stats.steps - before >= (uint64_t)i && b.stats.steps - before < 10 * (uint64_t)i);
+        }
+        assert_none(&b);
+        bench_stop(&b);
+    }
+}
+
+/* A frame of 200 octets in the middle of a message is none of the straight line's. */
+static void test_long_inside_a_message(void **state)
+{
+    static frame f;
+    uint8_t payload[200];
+    size_t r;
+    (void)state;
+    memset(payload, 'x', sizeof payload);
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        bench b;
+        bench_open(&b, roles[r]);
+        give_frame(&b, 0x01, "a", 1);
+        assert_none(&b);
+        make(&f, roles[r], 0x82, payload, sizeof payload);
+        give(&b, f.octets, f.size);
+        assert_none(&b);
+        run_to_closed(&b);
+        assert_int_equal(b.event.rule, TENON_RULE_UNFINISHED);
+        bench_stop(&b);
+    }
+}
+
+/* Octets that would be a length of 16 bits if there were one: those of a length of 64
+ * bits, and the key of an empty frame. */
+static void test_what_looks_like_a_length(void **state)
+{
+    static const uint8_t large[][8] = {
+        {0x7e, 0x80, 0, 0, 0, 0, 0, 0}, {0x00, 0x80, 0, 0, 0, 0, 0, 0}, {0x7e, 0x7e, 0, 0, 0, 0, 0, 0}};
+    static const uint8_t keys[][4] = {{0x7e, 0x80, 1, 2}, {0x00, 0x80, 1, 2}, {0x7e, 0x7e, 1, 2}};
+    static uint8_t octets[40000];
+    size_t r, i;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (i = 0; i < COUNT_OF(large); i++) {
+            bench b;
+            memset(octets, 0, sizeof octets);
+            octets[0] = 0x82;
+            octets[1] = roles[r] == TENON_SERVER ? 0xff : 0x7f;
+            memcpy(octets + 2, large[i], 8);
+            bench_open(&b, roles[r]);
+            give(&b, octets, sizeof octets);
+            assert_none(&b);
+            run_to_closed(&b);
+            assert_int_equal(b.event.rule, TENON_RULE_MESSAGE_SIZE);
+            bench_stop(&b);
+        }
+    }
+    for (i = 0; i < COUNT_OF(keys); i++) {
+        bench b;
+        memset(octets, 0, sizeof octets);
+        octets[0] = 0x82;
+        octets[1] = 0x80;
+        memcpy(octets + 2, keys[i], 4);
+        bench_open(&b, TENON_SERVER);
+        give(&b, octets, sizeof octets);
+        assert_next(&b, TENON_EV_DATA);
+        assert_int_equal(b.event.size, 0);
+        bench_stop(&b);
+    }
+}
+
+/* Several messages lent at once: none takes octets of the next. */
+static void test_many_at_once(void **state)
+{
+    static uint8_t octets[20000], payload[1000];
+    static const size_t several[] = {200, 126, 300, 1000, 1, 255, 256, 127, 125, 512};
+    size_t r, i, n;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        bench b;
+        for (i = 0, n = 0; i < COUNT_OF(several); i++) {
+            memset(payload, 'a' + (int)i, sizeof payload);
+            n += peer_frame(roles[r], octets + n, i % 2 ? 0x82 : 0x81, payload, several[i]);
+        }
+        bench_open(&b, roles[r]);
+        give(&b, octets, n);
+        for (i = 0; i < COUNT_OF(several); i++) {
+            memset(payload, 'a' + (int)i, sizeof payload);
+            assert_next(&b, TENON_EV_DATA);
+            assert_int_equal(b.event.opcode, i % 2 ? TENON_BINARY : TENON_TEXT);
+            assert_data(&b, payload, several[i]);
+        }
+        assert_none(&b);
+        bench_stop(&b);
+    }
+}
+
+/* Not the same events only, but the straight line itself: for a message that lies whole
+ * in the octets that are lent, up to the limit, and nothing behind it. */
+static void test_straight_line_is_taken(void **state)
+{
+    static const size_t lengths[] = {1, 2, 124, 125, 126, 127, 128, 255, 256, 300, 4096, 65534, 65535};
+    static frame f;
+    static uint8_t payload[65536];
+    size_t r, i;
+    int kind;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (i = 0; i < COUNT_OF(lengths); i++) {
+            for (kind = 0; kind < 3; kind++) { /* octets, ASCII, and other text */
+                bench b;
+                memset(payload, kind == 0 ? 0xff : 'x', sizeof payload);
+                if (kind == 2 && lengths[i] >= 2)
+                    memcpy(payload + lengths[i] - 2, "\xc3\xa4", 2);
+                bench_config(&b, roles[r]);
+                b.config.max_message = lengths[i];
+                bench_open_sized(&b, 512, 512);
+                make(&f, roles[r], kind == 0 ? 0x82 : 0x81, payload, lengths[i]);
+                give(&b, f.octets, f.size);
+                assert_next(&b, TENON_EV_DATA);
+                assert_data(&b, payload, lengths[i]);
+                assert_true((b.conn->bits & BIT_LONE) != 0);
+                assert_none(&b);
+                bench_stop(&b);
+            }
+        }
+    }
+}
+
+/* Sixteen bits for what fits into seven (RFC 6455, 5.2). */
+static void test_length_that_is_not_the_shortest(void **state)
+{
+    static const uint8_t few[] = {0, 1, 124, 125};
+    size_t r, i;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (i = 0; i < COUNT_OF(few); i++) {
+            uint8_t octets[200] = {0x82, 126, 0, 0};
+            bench b;
+            octets[1] |= roles[r] == TENON_SERVER ? 0x80 : 0;
+            octets[3] = few[i];
+            bench_open(&b, roles[r]);
+            give(&b, octets, sizeof octets);
+            assert_none(&b);
+            run_to_closed(&b);
+            assert_string_equal(tenon_rule_name(b.event.rule), tenon_rule_name(TENON_RULE_LENGTH_MINIMAL));
+            bench_stop(&b);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),  cmocka_unit_test(test_text),    cmocka_unit_test(test_text_cut),
         cmocka_unit_test(test_headers), cmocka_unit_test(test_limit),  cmocka_unit_test(test_again),
         cmocka_unit_test(test_lent),   cmocka_unit_test(test_order),  cmocka_unit_test(test_between),
-        cmocka_unit_test(test_leaves), cmocka_unit_test(test_extended_mask),
+        cmocka_unit_test(test_leaves), cmocka_unit_test(test_again_released), cmocka_unit_test(test_extended_mask),
+        cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_long_inside_a_message),
+        cmocka_unit_test(test_what_looks_like_a_length),
+        cmocka_unit_test(test_many_at_once),
+        cmocka_unit_test(test_straight_line_is_taken),
+        cmocka_unit_test(test_length_that_is_not_the_shortest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -320,6 +320,9 @@ static void test_wants_rx(void **state)
     assert_int_equal(tenon_unlend(b.conn, &rest, &n), TENON_OK); /* the header was used, the rest is raw */
     assert_int_equal(n, sizeof big - 1);
     assert_memory_equal(rest, octets + 8, n);
+    /* now a larger rx would do, or more octets, and time goes on */
+    assert_int_equal(tenon_wants(b.conn), TENON_WANTS_RX | TENON_WANTS_READ);
+    assert_int_equal(tenon_rx_needed(b.conn), TENON_RX_RESERVE + sizeof big);
     assert_int_equal(tenon_recv_const(b.conn, octets + 8, sizeof big), TENON_OK);
     assert_none(&b);
     assert_int_equal(tenon_wants(b.conn) & TENON_WANTS_RX, TENON_WANTS_RX);
@@ -1358,6 +1361,65 @@ static void test_rsv_of_an_empty_first_frame(void **state)
     bench_stop(&b);
 }
 
+/* Nothing needs no room: a message of empty fragments comes without any rx. */
+static void test_empty_fragments_without_rx(void **state)
+{
+    size_t r;
+    bench b;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        bench_config(&b, roles[r]);
+        bench_open_sized(&b, 0, 512);
+        give_frame(&b, 0x02, "", 0);
+        assert_none(&b);
+        give_frame(&b, 0x80, "", 0);
+        assert_next(&b, TENON_EV_DATA);
+        assert_int_equal(b.event.opcode, TENON_BINARY);
+        assert_int_equal(b.event.size, 0);
+        assert_none(&b);
+        bench_stop(&b);
+    }
+}
+
+/* Pieces of masked octets that must not be written need rx to be unmasked in. */
+static void test_chunks_of_const_want_rx(void **state)
+{
+    uint8_t octets[32], rx[TENON_RX_MIN];
+    size_t n = peer_frame(SERVER, octets, 0x82, "Hello", 5);
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.flags = TENON_CHUNKS;
+    bench_open_sized(&b, 0, 512);
+    assert_int_equal(tenon_recv_const(b.conn, octets, n), TENON_OK);
+    assert_none(&b);
+    assert_int_equal(tenon_wants(b.conn), TENON_WANTS_RX);
+    assert_int_equal(tenon_rx_needed(b.conn), TENON_RX_MIN);
+    assert_int_equal(tenon_lend_rx(b.conn, rx, sizeof rx), TENON_OK);
+    assert_next(&b, TENON_EV_DATA);
+    assert_data(&b, "Hello", 5);
+    assert_none(&b);
+    bench_stop(&b);
+}
+
+/* A message that a limit allows and no rx can hold: asked for is more than there can be. */
+static void test_needs_more_than_there_can_be(void **state)
+{
+    uint8_t octets[32];
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.max_message = TENON_OFF;
+    bench_open_sized(&b, 512, 512);
+    give(&b, octets, header(SERVER, octets, 0x82, UINT64_C(5000000000)));
+    assert_none(&b);
+    give(&b, "abc", 3);
+    assert_none(&b);
+    assert_int_equal(tenon_wants(b.conn), TENON_WANTS_RX);
+    assert_true(tenon_rx_needed(b.conn) == SIZE_MAX);
+    bench_stop(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1396,6 +1458,9 @@ int main(void)
         cmocka_unit_test(test_after_own_close),
         cmocka_unit_test(test_rsv_of_an_empty_first_frame),
         cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_empty_fragments_without_rx),
+        cmocka_unit_test(test_chunks_of_const_want_rx),
+        cmocka_unit_test(test_needs_more_than_there_can_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

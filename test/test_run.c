@@ -665,6 +665,124 @@ static void test_shared(void **state)
     }
 }
 
+/* A transport that is ready and moves nothing is asked again at the next turn. */
+static int idle_recv(void *user, void *buf, size_t n, size_t *got)
+{
+    (void)buf;
+    (void)n;
+    (void)got;
+    ((script *)user)->recvs++;
+    return TENON_OK;
+}
+
+static int idle_send(void *user, const tenon_iov *iov, size_t count, size_t *put)
+{
+    (void)iov;
+    (void)count;
+    (void)put;
+    ((script *)user)->sends++;
+    return TENON_OK;
+}
+
+static void test_nothing_moves(void **state)
+{
+    script s;
+    tenon_io io;
+    bench b;
+    (void)state;
+    memset(&s, 0, sizeof s);
+    bench_config(&b, SERVER);
+    bench_open_sized(&b, 256, 512);
+    io = io_of(&s);
+    io.recv = idle_recv;
+    io.send = idle_send;
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_OK);
+    assert_int_equal(s.recvs, 1);
+    assert_int_equal(s.sends, 0);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, "Hello", 5, 0), TENON_OK);
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_OK);
+    assert_true(s.sends > 0 && s.sends < 4);
+    assert_true(tenon_queued(b.conn) > 0);
+    bench_stop(&b);
+}
+
+/* Each write brings an event, each event a write: a turn has an end nevertheless. */
+static int endless_event(tenon_conn *conn, const tenon_event *event, void *user)
+{
+    script *s = user;
+    s->events++;
+    assert_int_equal(event->type, TENON_EV_RELEASED);
+    assert_int_equal(tenon_send_ref(conn, TENON_BINARY, "x", 1, 0, user), TENON_OK);
+    s->out_size = 0;
+    return TENON_CONTINUE;
+}
+
+static void test_endless_turn(void **state)
+{
+    script s;
+    tenon_io io;
+    bench b;
+    (void)state;
+    memset(&s, 0, sizeof s);
+    s.write_most = SIZE_MAX;
+    s.endless = 1;
+    bench_config(&b, SERVER);
+    bench_open_sized(&b, 256, 512);
+    io = io_of(&s);
+    io.event = endless_event;
+    assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, "x", 1, 0, &s), TENON_OK);
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_MORE);
+    assert_true(s.events > 1 && s.events < 100);
+    bench_stop(&b);
+}
+
+/* More than was offered cannot have been taken: an error, wherever in the turn it is. */
+static void test_over_at_once(void **state)
+{
+    script s;
+    tenon_io io;
+    bench b;
+    (void)state;
+    memset(&s, 0, sizeof s);
+    s.write_most = SIZE_MAX;
+    s.endless = 1;
+    s.over = 1;
+    bench_config(&b, SERVER);
+    bench_open_sized(&b, 256, 512);
+    io = io_of(&s);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, "Hello", 5, 0), TENON_OK);
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_ERR_ACK);
+    assert_int_equal(s.recvs, 0);
+    bench_stop(&b);
+}
+
+/* Who stops in an event that used up all that was lent is told to come again: only then
+ * is anything read. */
+static void test_stop_wants(void **state)
+{
+    static const int types[] = {TENON_EV_OPEN, TENON_EV_DATA, TENON_EV_PING};
+    static script s;
+    size_t i;
+    (void)state;
+    for (i = 0; i < COUNT_OF(types); i++) {
+        tenon_io io;
+        bench b;
+        begin(&b, &s);
+        io = io_of(&s);
+        s.endless = 1;
+        s.read_most = 1; /* so that an event is the last of what was lent */
+        s.answer = TENON_STOP;
+        s.at = (unsigned)i + 1;
+        while (tenon_pump(b.conn, &io) != TENON_STOPPED) {
+        }
+        assert_int_equal(s.last.type, types[i]);
+        assert_int_equal(tenon_wants(b.conn) & (TENON_WANTS_NEXT | TENON_WANTS_READ), TENON_WANTS_NEXT);
+        assert_true(tenon_pump(b.conn, &io) >= 0);
+        assert_true((tenon_wants(b.conn) & TENON_WANTS_READ) != 0);
+        bench_stop(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -683,6 +801,10 @@ int main(void)
         cmocka_unit_test(test_freed),
         cmocka_unit_test(test_shut),
         cmocka_unit_test(test_shared),
+        cmocka_unit_test(test_nothing_moves),
+        cmocka_unit_test(test_endless_turn),
+        cmocka_unit_test(test_over_at_once),
+        cmocka_unit_test(test_stop_wants),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -973,6 +973,114 @@ static void test_released_once(void **state)
     }
 }
 
+/* A size beyond 32 bits: there is room for no such message, once there is a tx. */
+static void test_beyond_32_bits(void **state)
+{
+#if SIZE_MAX > UINT32_MAX
+    uint8_t octet = 0, tx[1024];
+    bench b;
+    bench_config(&b, TENON_SERVER);
+    bench_open_sized(&b, 512, 0);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, &octet, (size_t)UINT32_MAX + 100, 0), TENON_ERR_AGAIN);
+    assert_none(&b);
+    assert_int_equal(tenon_lend_tx(b.conn, tx, sizeof tx), TENON_OK);
+    assert_next(&b, TENON_EV_WRITABLE);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, &octet, (size_t)UINT32_MAX + 100, 0), TENON_ERR_TOO_BIG);
+    bench_stop(&b);
+#endif
+    (void)state;
+}
+
+/* A tx that is said to have more than 2^31 octets is used as far as that. */
+static void test_tx_beyond_31_bits(void **state)
+{
+#if SIZE_MAX > UINT32_MAX
+    uint8_t tx[1024];
+    bench b;
+    bench_config(&b, TENON_SERVER);
+    bench_open_sized(&b, 512, 0);
+    assert_int_equal(tenon_lend_tx(b.conn, tx, (size_t)UINT32_MAX + 1 + TENON_TX_RESERVE), TENON_OK);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, "Hello", 5, 0), TENON_OK);
+    flush_out(&b);
+    assert_wire(&b, 0x82, "Hello", 5);
+    bench_stop(&b);
+#endif
+    (void)state;
+}
+
+/* Whoever lends no stats has none, and all else is the same. */
+static void test_without_stats(void **state)
+{
+    wire_frame frame;
+    tenon_stats before;
+    bench b;
+    int role;
+    (void)state;
+    for (role = TENON_SERVER; role <= TENON_CLIENT; role++) {
+        bench_open(&b, role);
+        assert_int_equal(tenon_lend_stats(b.conn, NULL), TENON_OK);
+        before = b.stats;
+        assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, "Hello", 5, 0, &b), TENON_OK);
+        give_frame(&b, 0x8a, "x", 1);
+        flush_out(&b);
+        assert_int_equal(wire_next(&b, &frame), 1);
+        assert_int_equal(frame.first, 0x82);
+        assert_int_equal(frame.size, 5);
+        assert_memory_equal(frame.payload, "Hello", 5);
+        assert_next(&b, TENON_EV_RELEASED);
+        assert_next(&b, TENON_EV_PONG);
+        assert_data(&b, "x", 1);
+        assert_none(&b);
+        assert_memory_equal(&before, &b.stats, sizeof before);
+        bench_stop(&b);
+    }
+}
+
+/* Nothing to send needs no data. */
+static void test_prepared_arguments(void **state)
+{
+    tenon_prepared prepared;
+    bench b;
+    (void)state;
+    assert_int_equal(tenon_prepare(&prepared, sizeof prepared, TENON_TEXT, NULL, 1, 0), TENON_ERR_NULL);
+    assert_int_equal(tenon_prepare(&prepared, sizeof prepared, TENON_TEXT, NULL, 0, 0), TENON_OK);
+    bench_open(&b, TENON_SERVER);
+    assert_int_equal(tenon_send_prepared(b.conn, &prepared, TENON_COPY, NULL), TENON_OK);
+    flush_out(&b);
+    assert_wire(&b, 0x81, NULL, 0);
+    prepared.size--;
+    assert_int_equal(tenon_send_prepared(b.conn, &prepared, TENON_COPY, NULL), TENON_ERR_SIZE);
+    assert_int_equal(tenon_queued(b.conn), 0);
+    bench_stop(&b);
+}
+
+/* No frame of a client's reference takes more than half of the queue, however large the
+ * frames may be: nothing but the size of tx cuts them. */
+static void test_half_of_the_queue(void **state)
+{
+    static uint8_t data[3000];
+    wire_frame frame;
+    size_t total = 0;
+    bench b;
+    (void)state;
+    memset(data, 'x', sizeof data);
+    bench_config(&b, TENON_CLIENT);
+    b.config.max_frame_out = 700;
+    bench_open_sized(&b, 512, 1000 + TENON_TX_RESERVE);
+    assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, data, sizeof data, 0, &b), TENON_OK);
+    while (tenon_queued(b.conn) > 0) {
+        take_out(&b, SIZE_MAX);
+        next(&b);
+    }
+    while (wire_next(&b, &frame)) {
+        assert_true(frame.size <= 500);
+        total += frame.size;
+    }
+    assert_int_equal(total, sizeof data);
+    assert_int_equal(b.released, 1);
+    bench_stop(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1002,6 +1110,11 @@ int main(void)
         cmocka_unit_test(test_after_close),
         cmocka_unit_test(test_close_full),
         cmocka_unit_test(test_released_once),
+        cmocka_unit_test(test_beyond_32_bits),
+        cmocka_unit_test(test_tx_beyond_31_bits),
+        cmocka_unit_test(test_without_stats),
+        cmocka_unit_test(test_prepared_arguments),
+        cmocka_unit_test(test_half_of_the_queue),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "cpu.h"
 #include "sha1.h"
 
 typedef struct vector {
@@ -111,5 +112,13 @@ int main(void)
         cmocka_unit_test(test_sizes),      cmocka_unit_test(test_every_size),
         cmocka_unit_test(test_empty_without_data),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const tenon_kernels *kernels;
+    size_t i = 0;
+    int failed = 0;
+    do { /* with each of the kernels, and with none */
+        kernels = tenon_cpu_list(i++);
+        tenon_cpu_use(kernels);
+        failed += cmocka_run_group_tests(tests, NULL, NULL);
+    } while (kernels != NULL);
+    return failed;
 }

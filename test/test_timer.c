@@ -829,6 +829,180 @@ static void test_never_past(void **state)
     }
 }
 
+/* More milliseconds than the event can tell. */
+static void test_rtt_beyond_32_bits(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.ping_ms = 1000;
+    b.config.pong_ms = TENON_OFF;
+    start_open(&b, 0);
+    tick(&b, 1000);
+    assert_none(&b);
+    flush_out(&b);
+    tick(&b, UINT64_C(1001) + UINT32_MAX);
+    give_frame(&b, 0x8a, "\0\0\0\1", 4);
+    assert_next(&b, TENON_EV_PONG);
+    assert_int_equal(b.event.flags, TENON_OWN);
+    assert_true(b.event.rtt_ms == UINT32_MAX);
+    bench_stop(&b);
+}
+
+/* While there is no room for it, no Ping goes out: the next one is due as usual. */
+static void test_ping_without_room(void **state)
+{
+    uint8_t data[300];
+    wire_frame frame;
+    bench b;
+    (void)state;
+    memset(data, 'x', sizeof data);
+    bench_config(&b, SERVER);
+    b.config.ping_ms = 1000;
+    bench_start(&b, 512, TENON_TX_MIN);
+    tick(&b, 0);
+    assert_next(&b, TENON_EV_OPEN);
+    assert_none(&b);
+    while (tenon_send(b.conn, TENON_BINARY, data, 8, 0) == TENON_OK) {
+    }
+    tick(&b, 1000);
+    assert_none(&b);
+    assert_deadline(&b, 2000);
+    while (take_out(&b, SIZE_MAX) > 0) {
+    }
+    while (wire_next(&b, &frame))
+        assert_int_equal(frame.first, 0x82);
+    assert_next(&b, TENON_EV_WRITABLE);
+    assert_none(&b);
+    assert_int_equal(tenon_queued(b.conn), 0);
+    tick(&b, 2000);
+    assert_none(&b);
+    flush_out(&b);
+    assert_wire(&b, 0x89, "\0\0\0\1", 4);
+    bench_stop(&b);
+}
+
+/* No key for the own Ping: the connection ends, as it does for any other frame. */
+static void test_ping_without_key(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, CLIENT);
+    b.config.ping_ms = 1000;
+    start_open(&b, 0);
+    b.random_fails = b.random_calls + 1;
+    tick(&b, 1000);
+    assert_none(&b);
+    assert_int_equal(tenon_queued(b.conn), 0);
+    run_to_closed(&b);
+    assert_int_equal(b.event.rule, TENON_RULE_RANDOM);
+    bench_stop(&b);
+}
+
+/* Behind a Close there are no Pings, so none asks for a tx. */
+static void test_no_ping_behind_a_close(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.ping_ms = 1000;
+    start_own_close(&b, 0);
+    assert_int_equal(tenon_lend_tx(b.conn, NULL, 0), TENON_OK);
+    tick(&b, 1000);
+    assert_none(&b);
+    assert_int_equal(tenon_wants(b.conn) & TENON_WANTS_TX, 0);
+    assert_deadline(&b, 5000);
+    bench_stop(&b);
+}
+
+/* The peer's Close, to be forwarded by the program, began the end; that the own Ping
+ * leaves later, or that the event is kept, does not put it off. */
+static void test_ping_leaves_behind_a_close(void **state)
+{
+    int kept;
+    bench b;
+    (void)state;
+    for (kept = 0; kept < 2; kept++) {
+        bench_config(&b, SERVER);
+        b.config.flags = TENON_RELAY;
+        b.config.ping_ms = 1000;
+        start_open(&b, 0);
+        tick(&b, 1000);
+        assert_none(&b);
+        tick(&b, 1100);
+        give_frame(&b, 0x88, "\x03\xe8", 2);
+        assert_next(&b, TENON_EV_CLOSE);
+        assert_deadline(&b, 6100);
+        tick(&b, 1200);
+        if (kept)
+            assert_int_equal(tenon_again(b.conn), TENON_OK);
+        flush_out(&b);
+        if (kept)
+            assert_next(&b, TENON_EV_CLOSE);
+        assert_none(&b);
+        assert_deadline(&b, 6100);
+        bench_stop(&b);
+    }
+}
+
+/* Time may end the connection while OPEN is kept. */
+static void test_kept_open(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    bench_start(&b, 512, 512);
+    tick(&b, 0);
+    assert_next(&b, TENON_EV_OPEN);
+    assert_int_equal(tenon_send(b.conn, TENON_TEXT, "Hello", 5, 0), TENON_OK);
+    assert_int_equal(tenon_again(b.conn), TENON_OK);
+    tick(&b, 60000);
+    assert_next(&b, TENON_EV_CLOSED);
+    assert_int_equal(b.event.rule, TENON_RULE_STALL_TIMEOUT);
+    assert_none(&b);
+    bench_stop(&b);
+}
+
+/* The shortest interval there is. */
+static void test_ping_each_millisecond(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.ping_ms = 1;
+    start_open(&b, 0);
+    assert_deadline(&b, 1);
+    tick(&b, 1);
+    assert_none(&b);
+    flush_out(&b);
+    assert_wire(&b, 0x89, "\0\0\0\1", 4);
+    assert_deadline(&b, 2);
+    bench_stop(&b);
+}
+
+/* When all that is left is to tell of the end, there is no deadline; nor before the
+ * first tick. */
+static void test_no_deadline_at_the_end(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.ping_ms = 1;
+    bench_open_sized(&b, 512, 0);
+    assert_deadline(&b, TENON_NEVER);
+    assert_int_equal(tenon_wants(b.conn), TENON_WANTS_READ);
+    bench_stop(&b);
+    bench_config(&b, SERVER);
+    start_own_close(&b, 0);
+    assert_deadline(&b, 5000);
+    assert_int_equal(tenon_abort(b.conn, TENON_LOCAL), TENON_OK);
+    assert_deadline(&b, TENON_NEVER);
+    tick(&b, 5000);
+    assert_next(&b, TENON_EV_CLOSED);
+    assert_string_equal(tenon_rule_name(b.event.rule), tenon_rule_name(TENON_RULE_ABORT));
+    bench_stop(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -853,6 +1027,14 @@ int main(void)
         cmocka_unit_test(test_close_behind),
         cmocka_unit_test(test_close_stalls),
         cmocka_unit_test(test_never_past),
+        cmocka_unit_test(test_rtt_beyond_32_bits),
+        cmocka_unit_test(test_ping_without_room),
+        cmocka_unit_test(test_ping_without_key),
+        cmocka_unit_test(test_no_ping_behind_a_close),
+        cmocka_unit_test(test_ping_leaves_behind_a_close),
+        cmocka_unit_test(test_kept_open),
+        cmocka_unit_test(test_ping_each_millisecond),
+        cmocka_unit_test(test_no_deadline_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,7 @@
 #endif
 
 #include "tenon/frame.h"
+#include "utf8.h"
 
 #define TEXT_MAX 64
 
@@ -370,6 +371,37 @@ static void test_page_edges(void **state)
 }
 #endif
 
+/* Text whose last character goes on where the rest begins: looking back at what was good
+ * is not for it, for that does not end between two characters. */
+static void test_rest_of_a_character(void **state)
+{
+    size_t from, more;
+    (void)state;
+    for (from = 60; from < 140; from++) {
+        for (more = 1; more < 80; more++) {
+            uint8_t text[256];
+            tenon_utf8 at = {0, 0, 0, 0}, before;
+            memset(text, 'x', sizeof text);
+            text[from - 1] = 0xc3;
+            text[from] = 0xa4;
+            assert_int_equal(tenon_utf8_check(&at, text, from), from);
+            assert_int_equal(at.need, 1);
+            before = at;
+            assert_int_equal(tenon_utf8_rest(&at, text, from, from + more), from + more);
+            assert_int_equal(at.need, 0);
+            text[from] = 'x';
+            assert_int_equal(tenon_utf8_rest(&before, text, from, from + more), from);
+            text[from - 1] = 0xe2; /* and one of three octets, of which the last is not there */
+            text[from] = 0x82;
+            text[from + 1] = 0xac;
+            memset(&at, 0, sizeof at);
+            assert_int_equal(tenon_utf8_check(&at, text, from), from);
+            assert_int_equal(tenon_utf8_rest(&at, text, from, from + 1), from + 1);
+            assert_int_equal(at.need, 1);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_empty_without_data),
 #ifndef _WIN32
         cmocka_unit_test(test_page_edges),
+        cmocka_unit_test(test_rest_of_a_character),
 #endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

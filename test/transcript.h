@@ -39,6 +39,11 @@ void free_octets(octets *o);
  * number and a checksum. */
 void put_hex(octets *to, const uint8_t *data, size_t n);
 
+#define SUM_BEGIN 14695981039346656037u
+
+/* The checksum of what sum is that of, with n octets behind it. */
+uint64_t checksum(uint64_t sum, const uint8_t *data, size_t n);
+
 /* ------------------------------------------------------------------- a case */
 
 /* A word of a line; of header="X: y" the word is header= and the value X: y. */
@@ -134,6 +139,7 @@ typedef struct variant {
     int cuts;
     size_t cut;    /* CUT_ONE: where */
     uint64_t seed; /* CUT_RANDOM */
+    uint64_t *sum; /* of the log and output of all runs of a case */
 } variant;
 
 /* ------------------------------------------------------------------- a run */

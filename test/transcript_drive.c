@@ -607,6 +607,8 @@ static void check_phase(run *r, const expectation *want)
     else
         compare(r, "output differs", &want->out, &r->plain, is_head(&r->plain));
     check_rest(r, want);
+    *r->how.sum = checksum(*r->how.sum, r->log.data, r->log.size);
+    *r->how.sum = checksum(*r->how.sum, r->out.data, r->out.size);
     clear_octets(&r->log);
     clear_octets(&r->out);
     clear_octets(&r->plain);

@@ -7,9 +7,8 @@
 
 #define MANY 64
 
-static uint64_t checksum(const uint8_t *data, size_t n)
+uint64_t checksum(uint64_t sum, const uint8_t *data, size_t n)
 {
-    uint64_t sum = 14695981039346656037u;
     size_t i;
     for (i = 0; i < n; i++)
         sum = (sum ^ data[i]) * 1099511628211u;
@@ -27,7 +26,7 @@ void put_hex(octets *to, const uint8_t *data, size_t n)
         put_octets(to, two, 2);
     }
     if (shown < n)
-        put_text(to, "... %lu octets, sum %016llx", (unsigned long)n, (unsigned long long)checksum(data, n));
+        put_text(to, "... %lu octets, sum %016llx", (unsigned long)n, (unsigned long long)checksum(SUM_BEGIN, data, n));
 }
 
 /* As text if it is short and plain, else as hexadecimal digits. */

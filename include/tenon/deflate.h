@@ -36,7 +36,8 @@ extern "C" {
 /*
  * A codec: DEFLATE (RFC 1951) and nothing of WebSocket, for raw streams without
  * header and checksum. Its state lives in memory that it is given, of the size that
- * it named, aligned for any type, and must not move. All functions are required.
+ * it named, aligned for any type, and must not move. All functions are required. The
+ * sizes of input and room that they are given are never beyond UINT32_MAX.
  */
 typedef struct tenon_codec {
     uint32_t size;

@@ -551,7 +551,9 @@ TENON_API int tenon_recv_const(tenon_conn *conn, const void *data, size_t n);
 /*
  * Ends the lend. *rest and *n: the tail that was not used, untouched; n is 0
  * when all was. Lend it again, first, when you go on (before tenon_eof): so any
- * number of connections share one read buffer. Errors: NULL; BUSY (the current event lies
+ * number of connections share one read buffer. Where TENON_WANTS_RX stays, a message
+ * is longer than rx, and goes on with a larger one, or if it is lent again whole,
+ * alone in its frame. Errors: NULL; BUSY (the current event lies
  * in the lent octets: call tenon_next first); REENTRY.
  */
 TENON_API int tenon_unlend(tenon_conn *conn, const void **rest, size_t *n);
@@ -588,7 +590,8 @@ TENON_API uint64_t tenon_deadline(const tenon_conn *conn);
 TENON_API int tenon_next(tenon_conn *conn, tenon_event *event);
 
 /* The current event comes again from the next tenon_next: the same slice, the
- * same flags. What the library did about it is done once. Errors: NULL; STATE (no
+ * same flags. What the library did about it is done once. RELEASED goes before an event
+ * that is kept, and then comes once, kept or not. Errors: NULL; STATE (no
  * event is current, or it was CLOSED). */
 TENON_API int tenon_again(tenon_conn *conn);
 
@@ -798,7 +801,9 @@ TENON_API int tenon_run(tenon_conn *conn, tenon_event_fn event, void *user);
 typedef struct tenon_io {
     size_t size;
     /* Reads up to n octets into buf and sets *got. TENON_OK, TENON_WAIT (would
-     * block), TENON_END (the peer has finished) or TENON_ERR_IO. */
+     * block), TENON_END (the peer has finished) or TENON_ERR_IO. One that waits for
+     * octets gives TENON_WAIT while output is left (tenon_queued), for a turn reads
+     * once even where it could not write all. */
     int (*recv)(void *user, void *buf, size_t n, size_t *got);
     /* Writes some of the pieces and sets *put. TENON_OK, TENON_WAIT or TENON_ERR_IO. */
     int (*send)(void *user, const tenon_iov *iov, size_t count, size_t *put);

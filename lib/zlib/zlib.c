@@ -21,7 +21,7 @@ typedef struct coder {
 
 static voidpf allocate(voidpf opaque, uInt items, uInt size)
 {
-    coder *c = opaque;
+    coder *c = (coder *)opaque;
     size_t n = ((size_t)items * size + 15) / 16 * 16;
     voidpf memory = c->next;
     if (n > c->left)
@@ -40,7 +40,7 @@ static void release(voidpf opaque, voidpf memory)
 static coder *begin(void *memory, size_t size)
 {
     size_t head = (sizeof(coder) + 15) / 16 * 16;
-    coder *c = memory;
+    coder *c = (coder *)memory;
     memset(c, 0, sizeof *c);
     c->next = (uint8_t *)memory + head;
     c->left = size - head;
@@ -95,7 +95,7 @@ static int deflate_begin(void *memory, size_t size, unsigned bits, unsigned memo
 
 static int compress_part(void *memory, const uint8_t **in, size_t *in_size, uint8_t **out, size_t *out_size, int flush)
 {
-    coder *c = memory;
+    coder *c = (coder *)memory;
     int status;
     do {
         show(&c->stream, *in, *in_size, *out, *out_size);
@@ -107,7 +107,7 @@ static int compress_part(void *memory, const uint8_t **in, size_t *in_size, uint
 
 static void deflate_reset(void *memory)
 {
-    coder *c = memory;
+    coder *c = (coder *)memory;
     deflateReset(&c->stream);
 }
 
@@ -129,7 +129,7 @@ static int inflate_begin(void *memory, size_t size, unsigned bits)
  * window. */
 static int inflate_part(void *memory, const uint8_t **in, size_t *in_size, uint8_t **out, size_t *out_size)
 {
-    coder *c = memory;
+    coder *c = (coder *)memory;
     int status;
     show(&c->stream, *in, *in_size, *out, *out_size);
     status = inflate(&c->stream, Z_SYNC_FLUSH);
@@ -143,13 +143,13 @@ static int inflate_part(void *memory, const uint8_t **in, size_t *in_size, uint8
 
 static int inflate_whole(const void *memory)
 {
-    const coder *c = memory;
+    const coder *c = (const coder *)memory;
     return c->whole;
 }
 
 static void inflate_reset(void *memory)
 {
-    coder *c = memory;
+    coder *c = (coder *)memory;
     inflateReset(&c->stream);
     c->whole = 1;
 }

@@ -11,7 +11,7 @@ import sys
 # Every file of lib/ by its stem; x.c and x.h are in the same layer.
 LAYERS = {
     0: "base text",
-    1: "sha1 base64 cpu kernel kernel_avx2 kernel_ssse3 kernel_neon short mask utf8",
+    1: "sha1 base64 cpu kernel kernel_avx2 kernel_ssse3 kernel_neon kernel_sha short mask utf8",
     2: "key frame http1 field uri",
     3: "negotiate handshake_server handshake_client connect message queue deflate agree",
     4: "conn next send recv timer server client backoff compress prepare",
@@ -33,6 +33,9 @@ CODECS = {"zlib/zlib": {"limits.h", "string.h", "zlib.h"}}
 SYSTEM = {"limits.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
 # Kernels also need the intrinsics of their processor.
 SYSTEM_KERNEL = {"immintrin.h", "arm_neon.h", "cpuid.h"}
+
+# How the library is given on.
+NO_SOURCE = re.compile(r"/lib/(amalgamate\.py|install/[^/]+\.in)$")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(\S.*?)[ \t]*$', re.M)
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
@@ -68,7 +71,7 @@ def judge_codec(codec, target):
 
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".")
-    files = sorted(p for p in (root / "lib").rglob("*") if p.is_file())
+    files = sorted(p for p in (root / "lib").rglob("*") if p.is_file() and not NO_SOURCE.search("/" + p.relative_to(root).as_posix()))
     bad, edges = [], 0
     for path in files:
         name = path.relative_to(root)

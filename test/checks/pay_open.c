@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A program that speaks frames only: another HTTP stack has done the upgrade. */
+#include "pay.h"
 #include "tenon/frame.h"
-#include "tenon/tenon.h"
 
 static tenon_config config;
 static tenon_storage storage;
@@ -15,7 +15,7 @@ int main(void)
     tenon_iov iov[4];
     size_t count = 0;
 
-    if (tenon_config_open(&config, sizeof config, TENON_SERVER) != TENON_OK ||
+    if (tenon_config_open(&config, sizeof config, TENON_SERVER) != TENON_OK || !compressed(&config) ||
         tenon_init(&storage, sizeof storage, &config, &conn) != TENON_OK ||
         tenon_lend(conn, rx, sizeof rx, tx, sizeof tx) != TENON_OK ||
         tenon_recv(conn, input, sizeof input) != TENON_OK)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A server over HTTP/1.1, with callbacks. */
-#include "tenon/tenon.h"
+#include "pay.h"
 
 static tenon_config config;
 static tenon_storage storage;
@@ -57,7 +57,7 @@ int main(void)
     io.user = &at;
     io.buf = buf;
     io.buf_size = sizeof buf;
-    if (tenon_config_server(&config, sizeof config) != TENON_OK ||
+    if (tenon_config_server(&config, sizeof config) != TENON_OK || !compressed(&config) ||
         tenon_init(&storage, sizeof storage, &config, &conn) != TENON_OK ||
         tenon_lend(conn, rx, sizeof rx, tx, sizeof tx) != TENON_OK)
         return 1;
