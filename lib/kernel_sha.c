@@ -43,7 +43,7 @@ TARGET void tenon_sha1_block(uint32_t h[5], const uint32_t w[16])
     size_t i;
     s.abcd = begin;
     /* As next() turns it by 30. */
-    s.last = _mm_set_epi32((int)(h[4] << 2 | h[4] >> 30), 0, 0, 0);
+    s.last = _mm_set_epi32((int)((h[4] & 0x3fffffff) << 2 | h[4] >> 30), 0, 0, 0);
     for (i = 0; i < 4; i++)
         s.w[i] = load(w + 4 * i);
     for (i = 0; i < 5; i++)
