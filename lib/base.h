@@ -59,12 +59,7 @@
 
 /* Zeroes a struct of the caller's: size octets, but no more than are known here;
  * returns how many. */
-static inline uint32_t tenon_clear(void *memory, size_t size, size_t known)
-{
-    size_t n = size < known ? size : known;
-    memset(memory, 0, n);
-    return (uint32_t)n;
-}
+TENON_INTERNAL uint32_t tenon_clear(void *memory, size_t size, size_t known);
 
 /* Fails to compile when the condition is false: an array of size -1. */
 #define TENON_STATIC_ASSERT(name, condition) typedef char tenon_assert_##name[(condition) ? 1 : -1]

@@ -28,16 +28,24 @@ static inline TARGET __m128i next(state *s)
     return e;
 }
 
+/* Four words, the first of them the highest. */
+static inline TARGET __m128i load(const uint32_t *words)
+{
+    __m128i four;
+    memcpy(&four, words, sizeof four);
+    return _mm_shuffle_epi32(four, 0x1b);
+}
+
 TARGET void tenon_sha1_block(uint32_t h[5], const uint32_t w[16])
 {
     state s;
-    __m128i begin = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(const void *)h), 0x1b);
-    int i;
+    __m128i begin = load(h);
+    size_t i;
     s.abcd = begin;
     /* As next() turns it by 30. */
-    s.last = _mm_set_epi32((int)(h[4] << 2 | h[4] >> 30), 0, 0, 0);
+    s.last = _mm_set_epi32((int)((h[4] & 0x3fffffff) << 2 | h[4] >> 30), 0, 0, 0);
     for (i = 0; i < 4; i++)
-        s.w[i] = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(const void *)(w + 4 * i)), 0x1b);
+        s.w[i] = load(w + 4 * i);
     for (i = 0; i < 5; i++)
         s.abcd = (__m128i)_mm_sha1rnds4_epu32(s.abcd, next(&s), 0);
     for (i = 0; i < 5; i++)
@@ -48,7 +56,7 @@ TARGET void tenon_sha1_block(uint32_t h[5], const uint32_t w[16])
         s.abcd = (__m128i)_mm_sha1rnds4_epu32(s.abcd, next(&s), 3);
     s.last = _mm_sha1nexte_epu32(s.last, _mm_set_epi32((int)h[4], 0, 0, 0));
     s.abcd = _mm_shuffle_epi32(_mm_add_epi32(s.abcd, begin), 0x1b);
-    _mm_storeu_si128((__m128i *)(void *)h, s.abcd);
+    memcpy(h, &s.abcd, sizeof s.abcd);
     h[4] = (uint32_t)_mm_cvtsi128_si32(_mm_shuffle_epi32(s.last, 0x1b));
 }
 

@@ -205,31 +205,6 @@ cases() {
     failed=$((failed + bad + not))
 }
 
-step 'build: sanitizers' build build/asan -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug \
-    '-DCMAKE_C_FLAGS_DEBUG=-O1 -g' -DTENON_SANITIZE=ON -DTENON_INSTALL=OFF
-cases sanitizers build/asan
-
-step 'build: release' build build -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
-cases release build
-# What is found by chance is looked for under --full; all else finds the same each time.
-seed='--seed 1'
-FUZZ_SEED=1
-[ -z "$full" ] || seed=
-[ -z "$full" ] || FUZZ_SEED=0
-export FUZZ_SEED
-step 'soak' timeout 600 build/test/soak --connections $soak $seed
-step 'soak: sanitizers' timeout 600 build/asan/test/soak --connections $((soak / 10)) $seed
-
-kinds=
-[ -z "$full" ] || kinds='integer memory'
-for kind in $kinds; do
-    step "build: $kind sanitizer" sh test/checks/sanitizer.sh $kind build/$kind
-    cases "$kind" build/$kind
-done
-
-step 'build: shared' build build/shared -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release \
-    -DBUILD_SHARED_LIBS=ON -DTENON_BUILD_TESTS=OFF -DTENON_INSTALL=OFF
-
 # area NAME SECONDS COMMAND...: runs a script that prints a line for each thing it
 # tries, "OK ..." or "FAIL ...", shows these lines and counts them.
 area() {
@@ -261,54 +236,134 @@ check() {
     /usr/bin/python3 "test/checks/$script" "$@"
 }
 
-step 'check: licence lines' check spdx.py
-step 'check: layers' check layers.py
-step 'check: length of functions' check functions.py lib/*.[ch] lib/*/*.c
-step 'check: length of functions in examples' check functions.py examples/*.c examples/*/*.[ch]
-step 'check: strict compilation' sh test/checks/strict.sh build/checks/strict
-[ -z "$full" ] || step 'check: clang-tidy' sh test/checks/tidy.sh
-step 'check: symbols' check symbols.py build/libtenon.a
-for cpu in m0 m4; do
-    step "check: symbols on cortex-$cpu" check symbols.py --tools arm-none-eabi- build/checks/strict/cortex-$cpu/*.o
-done
-step 'check: exports' check symbols.py --exports build/shared/libtenon.so include/tenon/*.h
-step 'check: pay for what you call' sh test/checks/pay.sh build/checks/pay
+# ---------------------------------------------------------------------- lanes
+#
+# Two lanes run side by side: one computes, the other mostly waits for sockets and clocks.
+# A lane tells its counts in files, for it is a process of its own.
+
+lane() {
+    passed=0
+    failed=0
+    failures=
+    "$1"
+    echo "$passed $failed" >"$results/$1.counts"
+    printf '%s' "$failures" >"$results/$1.failures"
+}
+
+# add NAME: the counts of a lane to those of all.
+add() {
+    if ! read -r good bad 2>/dev/null <"$results/$1.counts"; then
+        good=0
+        bad=1
+        failures="$failures
+  $1: it broke off"
+    fi
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    failures="$failures$(cat "$results/$1.failures" 2>/dev/null)"
+}
+
+both_lanes() {
+    lane sockets >"$results/sockets.out" 2>&1 &
+    other=$!
+    trap 'kill $other 2>/dev/null; exit 130' INT TERM
+    (lane computing)
+    echo "run.sh: waiting for what talks to others"
+    wait $other
+    trap - INT TERM
+    cat "$results/sockets.out"
+    add computing
+    add sockets
+}
+
+checks() {
+    step 'check: licence lines' check spdx.py
+    step 'check: layers' check layers.py
+    step 'check: length of functions' check functions.py lib/*.[ch] lib/*/*.c
+    step 'check: length of functions in examples' check functions.py examples/*.c examples/*/*.[ch]
+    step 'check: strict compilation' sh test/checks/strict.sh build/checks/strict
+    [ -z "$full" ] || step 'check: clang-tidy' sh test/checks/tidy.sh
+    step 'check: symbols' check symbols.py build/libtenon.a
+    for cpu in m0 m4; do
+        step "check: symbols on cortex-$cpu" check symbols.py --tools arm-none-eabi- build/checks/strict/cortex-$cpu/*.o
+    done
+    step 'check: exports' check symbols.py --exports build/shared/libtenon.so include/tenon/*.h
+    step 'check: pay for what you call' sh test/checks/pay.sh build/checks/pay
+}
 
 # What others get: the essence on every run.
-step 'distribution: one file' sh test/dist/one_file.sh build/dist/one_file ${real:+all}
-step 'distribution: installation' sh test/dist/install.sh build build/dist/install ${real:+all}
-step 'distribution: binary interface' sh test/dist/abi.sh build/dist/abi
+distribution() {
+    step 'distribution: one file' sh test/dist/one_file.sh build/dist/one_file ${real:+all}
+    step 'distribution: installation' sh test/dist/install.sh build build/dist/install ${real:+all}
+    step 'distribution: binary interface' sh test/dist/abi.sh build/dist/abi
+}
 
-step 'program: binding.py' /usr/bin/python3 test/programs/binding.py build/shared/libtenon.so
-step 'interoperability' timeout 300 sh test/interop/run.sh build/asan
-step 'fuzz: the corpus again' timeout 120 sh fuzz/run.sh --replay
-[ -z "$real" ] || step 'fuzz: the corpus again, for uninitialised memory' timeout 120 sh fuzz/run.sh --replay memory
-step "fuzz: $fuzz_seconds s" timeout $((fuzz_seconds * 2 + 180)) sh fuzz/run.sh $fuzz_seconds
-[ -z "$full" ] || step "fuzz: AFL++, $fuzz_seconds s" timeout $((fuzz_seconds * 2 + 300)) sh fuzz/run.sh --afl $fuzz_seconds
-[ -z "$full" ] || step 'fuzz: each target can fail' timeout 1200 /usr/bin/python3 fuzz/proof.py
-step 'programs of the README' timeout 120 sh test/readme.sh
+fuzzing() {
+    step 'fuzz: the corpus again' timeout 120 sh fuzz/run.sh --replay
+    [ -z "$real" ] || step 'fuzz: the corpus again, for uninitialised memory' timeout 120 sh fuzz/run.sh --replay memory
+    step "fuzz: $fuzz_seconds s" timeout $((fuzz_seconds * 2 + 180)) sh fuzz/run.sh $fuzz_seconds
+    [ -n "$full" ] || return 0
+    step "fuzz: AFL++, $fuzz_seconds s" timeout $((fuzz_seconds * 2 + 300)) sh fuzz/run.sh --afl $fuzz_seconds
+    step 'fuzz: each target can fail' timeout 1200 /usr/bin/python3 fuzz/proof.py
+}
 
-if [ -n "$real" ]; then
-    area 'bindings' 1200 sh test/bindings/run.sh build/shared
+computing() {
+    cases sanitizers build/asan
+    cases release build
+    # What is found by chance is looked for under --full; all else finds the same each time.
+    step 'soak' timeout 600 build/test/soak --connections $soak $seed
+    step 'soak: sanitizers' timeout 600 build/asan/test/soak --connections $((soak / 10)) $seed
+    checks
+    distribution
+    fuzzing
+    if [ -n "$full" ]; then
+        for kind in integer memory; do
+            step "build: $kind sanitizer" sh test/checks/sanitizer.sh $kind build/$kind
+            cases "$kind" build/$kind
+        done
+        step 'coverage' timeout 600 sh test/coverage/run.sh build/coverage
+        step "mutants: $mutants" timeout 900 /usr/bin/python3 test/mutants/mutate.py --sample $mutants
+    fi
+    [ -n "$real" ] || return 0
     step 'build: one file' build build/one_file -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release \
         -DTENON_ONE_FILE=ON -DTENON_INSTALL=OFF
     cases one_file build/one_file
-    [ -z "$full" ] || step 'coverage' timeout 600 sh test/coverage/run.sh build/coverage
-    [ -z "$mutants" ] || step "mutants: $mutants" timeout 900 /usr/bin/python3 test/mutants/mutate.py --sample $mutants
+    step 'differential' timeout 200 sh test/differential/run.sh build --streams $differential
+    area 'ports' 7200 /usr/bin/python3 test/ports/run.py $all_ports build/ports
+    area 'size and stack' 200 /usr/bin/python3 test/size/size.py build/size
+}
+
+sockets() {
+    step 'program: binding.py' /usr/bin/python3 test/programs/binding.py build/shared/libtenon.so
+    step 'interoperability' timeout 300 sh test/interop/run.sh build/asan
+    step 'programs of the README' timeout 120 sh test/readme.sh
+    [ -n "$real" ] || return 0
+    area 'bindings' 1200 sh test/bindings/run.sh build/shared
     area 'relay' 200 sh test/relay/run.sh build
     area 'peers' 400 sh test/peers/run.sh build
     area 'proxies' 400 sh test/proxies/run.sh build
     area 'networks' 400 sh test/network/run.sh build/asan
     area 'browsers' 400 sh test/browsers/run.sh build
     area 'crowds' 400 sh test/crowd/run.sh build
-    step 'differential' timeout 200 sh test/differential/run.sh build --streams $differential
-    step 'benchmark of speed, untimed' timeout 400 sh test/bench/speed.sh build 0
-    area 'ports' 7200 /usr/bin/python3 test/ports/run.py $all_ports build/ports
     area 'firmware' 120 /usr/bin/python3 test/ports/firmware.py build/firmware build/examples/echo_server
-    area 'size and stack' 200 /usr/bin/python3 test/size/size.py build/size
-    step 'tables of the README' /usr/bin/python3 test/tables.py README.md build/peers/table.md build/browsers/browsers.md \
-        build/asan/network/profiles.md build/ports/ports.md build/firmware/firmware.md build/size/size.md
-fi
+    step 'benchmark of speed, untimed' timeout 400 sh test/bench/speed.sh build 0
+}
+
+seed='--seed 1'
+FUZZ_SEED=1
+[ -z "$full" ] || seed=
+[ -z "$full" ] || FUZZ_SEED=0
+export FUZZ_SEED
+
+step 'build: sanitizers' build build/asan -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug \
+    '-DCMAKE_C_FLAGS_DEBUG=-O1 -g' -DTENON_SANITIZE=ON -DTENON_INSTALL=OFF
+step 'build: release' build build -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
+step 'build: shared' build build/shared -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release \
+    -DBUILD_SHARED_LIBS=ON -DTENON_BUILD_TESTS=OFF -DTENON_INSTALL=OFF
+both_lanes
+[ -z "$real" ] || step 'tables of the README' /usr/bin/python3 test/tables.py README.md build/peers/table.md \
+    build/browsers/browsers.md build/asan/network/profiles.md build/ports/ports.md build/firmware/firmware.md \
+    build/size/size.md
 
 # Last, for it asks what ran.
 step 'check: traceability' check traceability.py --junit "$results/sanitizers.xml" \

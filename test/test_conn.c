@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base.h"
 #include "harness.h"
 
 enum { SERVER = TENON_SERVER, CLIENT = TENON_CLIENT };
@@ -1228,9 +1229,23 @@ static void test_no_writable_behind_a_close(void **state)
     bench_stop(&b);
 }
 
+/* A struct of a program from before is zeroed as far as it goes, one of a later program
+ * as far as it is known. */
+static void test_clear(void **state)
+{
+    uint8_t memory[8];
+    (void)state;
+    memset(memory, 0xaa, sizeof memory);
+    assert_int_equal(tenon_clear(memory, 3, 5), 3);
+    assert_memory_equal(memory, "\0\0\0\xaa\xaa\xaa\xaa\xaa", 8);
+    assert_int_equal(tenon_clear(memory, 8, 5), 5);
+    assert_memory_equal(memory, "\0\0\0\0\0\xaa\xaa\xaa", 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_clear),
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_calls),
         cmocka_unit_test(test_null),

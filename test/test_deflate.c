@@ -573,7 +573,7 @@ static void test_a_codec_that_is_stuck(void **state)
     f = make_inflater(&fake_codec, 9, 0);
     assert_int_equal(inflate_message(f, 0, (const uint8_t *)"\x00\x00", 2, 2, out, sizeof out, 16), -1);
     fake.stuck = 0;
-    fake.ends = 1000000; /* an end of nothing, again and again */
+    fake.ends = UINT32_MAX; /* an end of nothing, again and again */
     assert_int_equal(inflate_message(f, 1, (const uint8_t *)"\x00\x00", 2, 2, out, sizeof out, 16), -1);
     free(f);
 }
@@ -939,6 +939,8 @@ static void test_prepare(void **state)
     assert_int_equal(tenon_prepare_deflate(&p, &d, 9, block, size, out, room), TENON_ERR_SIZE);
     p.size++;
     small = d;
+    small.memory_level = small.level = 9; /* the most there is */
+    assert_true(tenon_prepare_size(&small, 9) > size);
     small.level = 10;
     assert_int_equal(tenon_prepare_deflate(&p, &small, 9, block, size, out, room), TENON_ERR_ARG);
     assert_int_equal(tenon_prepare_size(&small, 9), 0);

@@ -21,7 +21,8 @@
 #define SIZE_LAST 130
 #define ALIGN_COUNT 16
 #define GUARD 16
-#define ROOM (GUARD + ALIGN_COUNT + 1024 + GUARD)
+#define LONG 5000
+#define ROOM (GUARD + ALIGN_COUNT + LONG + GUARD)
 
 /* The first is that of RFC 6455, 5.7. Some have a high bit in each octet, in one,
  * or in none: with the last, masked ASCII looks like ASCII. */
@@ -238,10 +239,10 @@ static void test_fused_every_alignment(void **state)
 /* Long enough for every inner block to be filled and crossed. */
 static void test_fused_long(void **state)
 {
-    uint8_t text[1000];
+    uint8_t text[LONG];
     size_t round, n;
     (void)state;
-    for (round = 0; round < 4000; round++) {
+    for (round = 0; round < 2000; round++) {
         n = draw(sizeof text);
         fill_text(text, n);
         damage(text, n);

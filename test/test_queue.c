@@ -377,6 +377,23 @@ static void test_random(void **state)
     }
 }
 
+/* No room for pieces: none is told, and none is offered. */
+static void test_out_without_room(void **state)
+{
+    uint8_t ring[64];
+    tenon_iov iov = {NULL, 0};
+    tenon_queue queue;
+    (void)state;
+    tenon_queue_init(&queue, ring, sizeof ring);
+    tenon_queue_put(&queue, "Hello", 5);
+    assert_int_equal(tenon_queue_out(&queue, &iov, 0), 0);
+    assert_null(iov.base);
+    assert_int_equal(tenon_queue_sent(&queue, 1), TENON_ERR_ACK);
+    assert_int_equal(tenon_queue_out(&queue, &iov, 1), 1);
+    assert_int_equal(iov.size, 5);
+    assert_int_equal(tenon_queue_sent(&queue, 5), TENON_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_drop),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_random),
+        cmocka_unit_test(test_out_without_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tenon/zlib.h"
 
-#include <limits.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -51,18 +50,13 @@ static coder *begin(void *memory, size_t size)
     return c;
 }
 
-/* zlib counts in unsigned int: takes what fits into one. */
-static uInt part(size_t n)
-{
-    return n > UINT_MAX ? UINT_MAX : (uInt)n;
-}
-
+/* zlib counts in unsigned int, into which all fits that one call is given. */
 static void show(z_stream *z, const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size)
 {
     z->next_in = (Bytef *)(uintptr_t)in; /* only read, in spite of the type */
-    z->avail_in = part(in_size);
+    z->avail_in = (uInt)in_size;
     z->next_out = out;
-    z->avail_out = part(out_size);
+    z->avail_out = (uInt)out_size;
 }
 
 static void move(const z_stream *z, const uint8_t **in, size_t *in_size, uint8_t **out, size_t *out_size)
@@ -97,11 +91,9 @@ static int compress_part(void *memory, const uint8_t **in, size_t *in_size, uint
 {
     coder *c = (coder *)memory;
     int status;
-    do {
-        show(&c->stream, *in, *in_size, *out, *out_size);
-        status = deflate(&c->stream, flush && c->stream.avail_in == *in_size ? Z_SYNC_FLUSH : Z_NO_FLUSH);
-        move(&c->stream, in, in_size, out, out_size);
-    } while (status == Z_OK && *in_size > 0 && *out_size > 0);
+    show(&c->stream, *in, *in_size, *out, *out_size);
+    status = deflate(&c->stream, flush ? Z_SYNC_FLUSH : Z_NO_FLUSH);
+    move(&c->stream, in, in_size, out, out_size);
     return status == Z_OK || status == Z_BUF_ERROR ? TENON_OK : TENON_ERR_PROTOCOL;
 }
 
@@ -136,8 +128,10 @@ static int inflate_part(void *memory, const uint8_t **in, size_t *in_size, uint8
     move(&c->stream, in, in_size, out, out_size);
     if (status != Z_BUF_ERROR) /* without progress zlib steps into the next header, and tells less */
         c->whole = status == Z_STREAM_END || c->stream.data_type == 128;
-    if (status == Z_STREAM_END)
-        return inflateResetKeep(&c->stream) == Z_OK ? TENON_END : TENON_ERR_PROTOCOL;
+    if (status == Z_STREAM_END) {
+        inflateResetKeep(&c->stream);
+        return TENON_END;
+    }
     return status == Z_OK || status == Z_BUF_ERROR ? TENON_OK : TENON_ERR_PROTOCOL;
 }
 

@@ -27,7 +27,7 @@ SHARED = {"base", "conn", "http1", "field", "negotiate", "cpu", "kernel", "short
 KERNEL = re.compile(r"_(x86|arm)$")
 
 # Codecs, in directories of their own: the public headers, and what they wrap.
-CODECS = {"zlib/zlib": {"limits.h", "string.h", "zlib.h"}}
+CODECS = {"zlib/zlib": {"string.h", "zlib.h"}}
 
 # What a freestanding compiler brings, and string.h for the memory functions.
 SYSTEM = {"limits.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}

@@ -48,7 +48,7 @@ QUICK = 0.3      # and with the sanitizers
 LEAST = 95       # per cent
 OWN = {  # where it is not the test of the same name
     "compress": ["compress", "inflate"], "kernel_avx2": ["cpu"], "kernel_ssse3": ["cpu"],
-    "prepare": ["deflate"], "zlib": ["deflate"],
+    "prepare": ["deflate"], "recv": ["recv", "inflate"], "send": ["send", "compress"], "zlib": ["deflate"],
 }
 HERE = pathlib.Path(__file__).resolve().parent
 COMPILE = ["gcc", "-std=c99", "-Iinclude", "-Ilib", "-Itest",
