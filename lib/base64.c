@@ -16,7 +16,7 @@ size_t tenon_base64_encode(const uint8_t *src, size_t n, char *out)
             group |= (uint32_t)src[i + 1] << 8;
         if (left > 2)
             group |= src[i + 2];
-        out[size++] = digits[group >> 18];
+        out[size++] = digits[group >> 18 & 63];
         out[size++] = digits[group >> 12 & 63];
         out[size++] = (char)(left > 1 ? digits[group >> 6 & 63] : '=');
         out[size++] = (char)(left > 2 ? digits[group & 63] : '=');

@@ -9,6 +9,8 @@ SPEC has sections, and comments with #; what follows each is put, as an annotati
   file NAME.c
   function NAME          the contract of its definition
   loop NUMBER            what holds in its NUMBER-th loop
+
+Copies of octets into an integer, and back, become those of wp.h.
 """
 import pathlib
 import re
@@ -17,6 +19,13 @@ import sys
 
 SECTION = re.compile(r"(file|function|loop) (\S+)$")
 LOOP = re.compile(r"^ +(for|while|do)\b")
+COPIES = (
+    (re.compile(r"memcpy\(&(\w+), &\w+, 1\);"), r"wp_first(&\1);"),
+    (re.compile(r"memcpy\(&(\w+), ([^&]*), ([48])\);"), r"wp_load_\3(&\1, \2);"),
+    (re.compile(r"memcpy\(&(\w+), ([^&]*), sizeof word\);"), r"wp_load_8(&\1, \2);"),
+    (re.compile(r"memcpy\(([^&]*), &(\w+), ([48])\);"), r"wp_store_\3(\1, &\2);"),
+    (re.compile(r"memcpy\(([^&]*), &(\w+), sizeof word\);"), r"wp_store_8(\1, &\2);"),
+)
 
 
 def sections(path):
@@ -44,15 +53,18 @@ def definition(lines, function):
         rest = [i for i in range(at, len(lines)) if lines[i] in "{}" or lines[i].endswith(";")]
         if rest and lines[rest[0]] == "{":
             return at, next(i for i in range(at, len(lines)) if lines[i] == "}")
-    sys.exit("annotate: there is no function " + function)
+    return None
 
 
-def put(lines, function, name, text):
-    begin, end = definition(lines, function)
+def put(lines, file, function, name, text):
+    found = definition(lines, function)
+    if found is None:
+        sys.exit("annotate: %s has no function %s any more: renew leaves.spec" % (file, function))
+    begin, end = found
     if name[0] == "loop":
         loops = [i for i in range(begin, end) if LOOP.match(lines[i]) and not lines[i - 1].endswith("} while")]
         if len(loops) < int(name[1]):
-            sys.exit("annotate: %s has %d loops" % (function, len(loops)))
+            sys.exit("annotate: %s of %s has %d loops now: renew leaves.spec" % (function, file, len(loops)))
         begin = loops[int(name[1]) - 1]
     lines.insert(begin, "/*@ " + text.replace("\n", "\n    ") + " */")
 
@@ -64,8 +76,13 @@ def main():
     for (file, function), name, text in sections(spec):
         path = out / file
         lines = path.read_text().split("\n")
-        put(lines, function, name, text)
+        put(lines, file, function, name, text)
         path.write_text("\n".join(lines))
+    for path in out.glob("*.[ch]"):
+        text = path.read_text()
+        for old, new in COPIES:
+            text = old.sub(new, text)
+        path.write_text(text)
 
 
 main()
