@@ -24,7 +24,7 @@ WRONG = (
     ("off by one past the buffer, masking", "mask", "mask.c",
      "for (i = 0; n - i >= WORD_SIZE;", "for (i = 0; n - i + 1 >= WORD_SIZE;"),
     ("off by one past the buffer, UTF-8", "utf8", "utf8.c", "while (n - i >= WORD_SIZE && is_ascii_word", "while (n - i + 1 >= WORD_SIZE && is_ascii_word"),
-    ("off by one past the buffer, head", "head", "http1.c", "for (i = 0; i < n && h->state", "for (i = 0; i <= n && h->state"),
+    ("off by one past the buffer, head", "head", "http1.c", "if (n - i < 3 ||", "if (n - i < 2 ||"),
     ("off by one past the buffer, field", "field", "field.c",
      "    while (*position < s.size && is_blank", "    while (*position <= s.size && is_blank"),
     ("off by one past the buffer, URI", "uri", "uri.c", "s.size - i > 2", "s.size - i > 0"),
@@ -32,7 +32,6 @@ WRONG = (
     ("wrapped 64-bit length", "frame", "message.c", "return before <= limit && payload <= limit - before;",
      "return before + payload <= limit;"),
     ("shift into the sign", "head", "sha1.c", "(uint32_t)octets[0] << 24", "(uint32_t)(octets[0] << 24)"),
-    ("shift into the sign, in a connection", "server", "recv.c", "(uint32_t)payload[0] << 24", "(uint32_t)(payload[0] << 24)"),
     ("spin on an empty frame", "server", "recv.c",
      "    if (conn->u.frame.at.payload.left > 0 || !tenon_recv_frame_done(conn))\n        return STEP_AGAIN;",
      "    if (conn->u.frame.at.payload.left > 0 || n == 0 || !tenon_recv_frame_done(conn))\n        return STEP_AGAIN;"),
@@ -55,7 +54,7 @@ WRONG = (
      "conn->u.frame.at.payload.size - conn->u.frame.at.payload.left) & 3",
      "conn->u.frame.at.payload.size - conn->u.frame.at.payload.left) & 1"),
     ("Pong inside a frame", "pair", "send.c", "    tenon_queue_put_ref(&conn->queue, conn->ref_data, n, NULL, 0);\n",
-     "    if (conn->pong_size > 0)\n        put_header(conn, 0x8a, 0, NULL);\n"
+     "    if (conn->pong_size > 0)\n        tenon_queue_put(&conn->queue, (const uint8_t *)\"\\x8a\", 2);\n"
      "    tenon_queue_put_ref(&conn->queue, conn->ref_data, n, NULL, 0);\n"),
     ("double CLOSED", "server", "conn.c", "        conn->phase = TENON_PHASE_DEAD;\n",
      "        conn->phase = conn->received_code == 1000 ? TENON_PHASE_END : TENON_PHASE_DEAD;\n"),
@@ -151,7 +150,10 @@ def prove(name, target, file, good, bad, seconds):
     work = ROOT / "build/fuzz/proof"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    program = make(work, target, memory, file, text.replace(good, bad))
+    try:
+        program = make(work, target, memory, file, text.replace(good, bad))
+    except subprocess.CalledProcessError:
+        return "FAIL %s: what is wrong does not compile any more" % name
     found, took, line = run(program, target, memory, seconds, work)
     return "%s %s: %s%s, %.1f s, %s" % ("OK" if found else "FAIL", name, target, " (MSan)" if memory else "", took, line[:110])
 

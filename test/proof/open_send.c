@@ -113,8 +113,8 @@ void main(void)
             each_call(conn);
         }
     }
-    //@ loop unroll 20;
-    for (k = 0; k <= 16; k++) {
+    //@ loop unroll 10;
+    for (k = 0; k <= 8; k++) {
         if (any_int) {
             bring(conn, 7, ring - k);
             each_call(conn);
