@@ -4,7 +4,6 @@
 #include "field.h"
 #include "handshake_client.h"
 #include "negotiate.h"
-#include "tenon/deflate.h"
 
 /* More interim answers than anyone sends; beyond it they are a flood. */
 #define INTERIM_MAX 10
@@ -151,11 +150,22 @@ int tenon_config_client(tenon_config *config, size_t size)
     return status;
 }
 
+/* What stands in the head behind the subprotocols. */
+static int finish(const tenon_conn *conn, const tenon_request *request, tenon_text *text)
+{
+    tenon_str own = tenon_string(request->extensions, 0);
+    if (conn->config->transform != NULL)
+        conn->config->transform->offer(conn, own, text);
+    else
+        tenon_extensions_put(text, own, "");
+    return tenon_text_end(text, request->headers, request->header_count);
+}
+
 int tenon_connect(tenon_conn *conn, const tenon_request *request)
 {
     tenon_text text;
     uint8_t nonce[16];
-    char key[TENON_KEY_SIZE + 1], more[TENON_DEFLATE_TEXT] = "";
+    char key[TENON_KEY_SIZE + 1];
     int status;
     if (conn == NULL || request == NULL)
         return TENON_ERR_NULL;
@@ -171,9 +181,9 @@ int tenon_connect(tenon_conn *conn, const tenon_request *request)
         return TENON_ERR_RANDOM;
     tenon_key_make(nonce, key);
     text = tenon_queue_text(&conn->queue);
-    if (conn->config->transform != NULL)
-        conn->config->transform->offer(conn, more);
-    status = tenon_client_request(request, key, more, &text);
+    status = tenon_client_request(request, key, &text);
+    if (status == TENON_OK)
+        status = finish(conn, request, &text);
     if (status != TENON_OK)
         return status;
     tenon_queue_commit(&conn->queue, &text);

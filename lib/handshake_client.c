@@ -29,8 +29,7 @@ static void put_target(tenon_text *out, const tenon_place *place)
     }
 }
 
-int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_SIZE], const char *more,
-                         tenon_text *out)
+int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_SIZE], tenon_text *out)
 {
     tenon_place place;
     int status = tenon_place_parse(request, 0, &place);
@@ -49,9 +48,7 @@ int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_
     if (request->origin != NULL)
         tenon_text_field(out, "Origin", tenon_string(request->origin, 0));
     put_subprotocols(out, request);
-    tenon_extensions_put(out, tenon_string(request->extensions, 0), more);
-    tenon_text_end(out, request->headers, request->header_count);
-    return out->used <= out->room ? TENON_OK : TENON_ERR_TOO_BIG;
+    return TENON_OK;
 }
 
 /* --------------------------------------------------------------- the check */

@@ -252,10 +252,9 @@ static int check_version(const asked *a, tenon_verdict *verdict)
 
 static int check_key(const asked *a, tenon_verdict *verdict)
 {
-    uint8_t nonce[16];
     tenon_str value;
     if (count_of(a, PART_KEY, "Sec-WebSocket-Key", &value) != 1
-        || !tenon_base64_decode16(value.data, value.size, nonce))
+        || !tenon_base64_is16(value.data, value.size))
         return blame(verdict, 400, TENON_RULE_KEY, value.data);
     verdict->key = value;
     return 1;
@@ -296,13 +295,8 @@ int tenon_upgrade_check(tenon_str method, tenon_str target, uint16_t version, co
 
 /* ------------------------------------------------------------- the answers */
 
-static int fitted(const tenon_text *out)
-{
-    return out->used <= out->room ? TENON_OK : TENON_ERR_TOO_BIG;
-}
-
 int tenon_server_accept(const tenon_fields *request, const char key[TENON_KEY_SIZE], const tenon_answer *answer,
-                        const char *more, tenon_text *out, tenon_str *subprotocol)
+                        tenon_text *out, tenon_str *subprotocol)
 {
     char accept[TENON_ACCEPT_SIZE + 1];
     int status = tenon_answer_valid(request, answer, subprotocol);
@@ -315,56 +309,72 @@ int tenon_server_accept(const tenon_fields *request, const char key[TENON_KEY_SI
     tenon_text_field(out, "Sec-WebSocket-Accept", tenon_string(accept, TENON_ACCEPT_SIZE));
     if (subprotocol->data != NULL)
         tenon_text_field(out, TENON_FIELD_PROTOCOL, *subprotocol);
-    if (answer != NULL)
-        tenon_extensions_put(out, tenon_string(answer->extensions, answer->extensions_size), more);
-    else
-        tenon_extensions_put(out, tenon_string(NULL, 0), more);
-    if (answer != NULL)
-        tenon_text_end(out, answer->headers, answer->header_count);
-    else
-        tenon_text_end(out, NULL, 0);
-    return fitted(out);
+    return TENON_OK;
+}
+
+/*
+ * What usually stands behind HTTP/1.1: the statuses with which the library refuses, and
+ * the others that programs may have. Apart, because not every program has its own.
+ */
+static const char refusals[] = "400 Bad Request\0"
+                               "405 Method Not Allowed\0"
+                               "408 Request Timeout\0"
+                               "414 URI Too Long\0"
+                               "417 Expectation Failed\0"
+                               "426 Upgrade Required\0"
+                               "431 Request Header Fields Too Large\0"
+                               "501 Not Implemented\0"
+                               "503 Service Unavailable\0"
+                               "505 HTTP Version Not Supported\0";
+static const char others[] = "200 OK\0"
+                             "301 Moved Permanently\0"
+                             "302 Found\0"
+                             "303 See Other\0"
+                             "307 Temporary Redirect\0"
+                             "308 Permanent Redirect\0"
+                             "401 Unauthorized\0"
+                             "403 Forbidden\0"
+                             "404 Not Found\0"
+                             "429 Too Many Requests\0"
+                             "500 Internal Server Error\0"
+                             "502 Bad Gateway\0"
+                             "504 Gateway Timeout\0";
+
+/* The line of a status, or an empty one. */
+static const char *find_line(const char *lines, uint16_t status)
+{
+    /* An empty line is the last: what the analyzer takes for its second octet is none. */
+    while (*lines != '\0' /* NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult) */
+           && lines[0] * 100 + lines[1] * 10 + lines[2] - '0' * 111 != status)
+        lines += strlen(lines) + 1;
+    return lines;
+}
+
+/* What a refusal must say of the connection, and, with allow, of methods. */
+static void put_connection(tenon_text *out, uint16_t status, int allow)
+{
+    tenon_text_string(out, status == 426 /* RFC 9110, 15.5.22; RFC 6455, 4.4 */
+                               ? "\r\nUpgrade: websocket\r\n"
+                                 "Connection: Upgrade, close\r\n"
+                                 "Sec-WebSocket-Version: 13\r\n"
+                               : "\r\nConnection: close\r\n");
+    if (status == 405 && allow)
+        tenon_text_string(out, "Allow: GET\r\n");
 }
 
 /* The status line; without a reason phrase of the program's, the usual one, or an
  * empty one where none is known (RFC 9112, 4). */
 static void put_status(tenon_text *out, uint16_t status, tenon_str reason)
 {
-    static const char usual[] = "200 OK\0"
-                                "301 Moved Permanently\0"
-                                "302 Found\0"
-                                "303 See Other\0"
-                                "307 Temporary Redirect\0"
-                                "308 Permanent Redirect\0"
-                                "400 Bad Request\0"
-                                "401 Unauthorized\0"
-                                "403 Forbidden\0"
-                                "404 Not Found\0"
-                                "405 Method Not Allowed\0"
-                                "408 Request Timeout\0"
-                                "414 URI Too Long\0"
-                                "417 Expectation Failed\0"
-                                "426 Upgrade Required\0"
-                                "429 Too Many Requests\0"
-                                "431 Request Header Fields Too Large\0"
-                                "500 Internal Server Error\0"
-                                "501 Not Implemented\0"
-                                "502 Bad Gateway\0"
-                                "503 Service Unavailable\0"
-                                "504 Gateway Timeout\0"
-                                "505 HTTP Version Not Supported\0";
-    const char *line = usual;
-    /* An empty entry is the last: what the analyzer takes for its second octet is none. */
-    while (*line != '\0' /* NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult) */
-           && (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0') != status)
-        line += strlen(line) + 1;
+    const char *line = find_line(refusals, status);
+    if (*line == '\0')
+        line = find_line(others, status);
     if (reason.data == NULL && *line != '\0')
         reason = tenon_string(line + 4, 0);
     tenon_text_string(out, "HTTP/1.1 ");
     tenon_text_number(out, status);
     tenon_text_put(out, " ", 1);
     tenon_text_put(out, reason.data, reason.size);
-    tenon_text_put(out, "\r\n", 2);
 }
 
 int tenon_server_reject(const tenon_refusal *refusal, tenon_text *out)
@@ -378,31 +388,23 @@ int tenon_server_reject(const tenon_refusal *refusal, tenon_text *out)
         return TENON_ERR_STATUS;
     if (!tenon_is_value(reason) || tenon_headers_check(refusal->headers, refusal->header_count) != TENON_OK)
         return TENON_ERR_HEADER;
-    put_status(out, status, reason);
-    if (status == 426) /* RFC 9110, 15.5.22; RFC 6455, 4.4 */
-        tenon_text_string(out, "Upgrade: websocket\r\n"
-                               "Connection: Upgrade, close\r\n"
-                               "Sec-WebSocket-Version: 13\r\n");
-    else
-        tenon_text_string(out, "Connection: close\r\n");
     memset(&fields, 0, sizeof fields);
     fields.array = refusal->headers;
     fields.count = refusal->header_count;
-    if (status == 405 && tenon_field_count(&fields, "Allow", &allow) == 0)
-        tenon_text_string(out, "Allow: GET\r\n");
+    put_status(out, status, reason);
+    put_connection(out, status, tenon_field_count(&fields, "Allow", &allow) == 0);
     if (!empty) {
         tenon_text_string(out, "Content-Length: ");
         tenon_text_number(out, refusal->body_size);
         tenon_text_put(out, "\r\n", 2);
     }
-    tenon_text_end(out, refusal->headers, refusal->header_count);
-    return fitted(out);
+    return tenon_text_end(out, refusal->headers, refusal->header_count);
 }
 
 void tenon_server_refuse(uint16_t status, tenon_text *out)
 {
-    tenon_refusal refusal;
-    memset(&refusal, 0, sizeof refusal);
-    refusal.status = status;
-    (void)tenon_server_reject(&refusal, out);
+    tenon_text_string(out, "HTTP/1.1 ");
+    tenon_text_string(out, find_line(refusals, status));
+    put_connection(out, status, 1);
+    tenon_text_string(out, "Content-Length: 0\r\n\r\n");
 }

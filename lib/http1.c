@@ -294,22 +294,20 @@ void tenon_http1_unfold(char *text, size_t n)
     }
 }
 
-/* The start line without its CR LF; the fields go into *head. */
-static tenon_str start_line(const char *text, size_t n, tenon_head *head)
+void tenon_http1_start(const char *text, size_t n, tenon_str *line, tenon_fields *fields)
 {
-    tenon_str rest, line;
-    memset(head, 0, sizeof *head);
+    tenon_str rest;
+    memset(fields, 0, sizeof *fields);
     rest.data = text;
     rest.size = n;
-    line = tenon_take(&rest, '\r');
-    if (line.size == 0) { /* the empty line in front of a request */
+    tenon_take(&rest, '\r', line);
+    if (line->size == 0) { /* the empty line in front of a request */
         rest.data++;
         rest.size--;
-        line = tenon_take(&rest, '\r');
+        tenon_take(&rest, '\r', line);
     }
-    head->fields.head = rest.data + 1;
-    head->fields.head_size = rest.size - 3; /* the LF, and the empty line at the end */
-    return line;
+    fields->head = rest.data + 1;
+    fields->head_size = rest.size - 3; /* the LF, and the empty line at the end */
 }
 
 static uint16_t version(const char *text)
@@ -319,16 +317,21 @@ static uint16_t version(const char *text)
 
 void tenon_http1_request(const char *text, size_t n, tenon_head *head)
 {
-    tenon_str line = start_line(text, n, head);
-    head->method = tenon_take(&line, ' ');
-    head->target = tenon_take(&line, ' ');
+    tenon_str line;
+    memset(head, 0, sizeof *head);
+    tenon_http1_start(text, n, &line, &head->fields);
+    tenon_take(&line, ' ', &head->method);
+    tenon_take(&line, ' ', &head->target);
     head->version = version(line.data);
 }
 
 void tenon_http1_response(const char *text, size_t n, tenon_head *head)
 {
-    tenon_str line = start_line(text, n, head);
-    const char *code = line.data + 9;
+    tenon_str line;
+    const char *code;
+    memset(head, 0, sizeof *head);
+    tenon_http1_start(text, n, &line, &head->fields);
+    code = line.data + 9;
     head->version = version(line.data);
     head->status = (uint16_t)((code[0] - '0') * 100 + (code[1] - '0') * 10 + (code[2] - '0'));
     if (line.size > 12) {
@@ -396,11 +399,12 @@ void tenon_text_field(tenon_text *text, const char *name, tenon_str value)
     put_field(text, tenon_string(name, 0), value);
 }
 
-void tenon_text_end(tenon_text *text, const tenon_header *headers, size_t count)
+int tenon_text_end(tenon_text *text, const tenon_header *headers, size_t count)
 {
     size_t i;
     for (i = 0; i < count; i++)
         put_field(text, tenon_string(headers[i].name, headers[i].name_size),
                   tenon_string(headers[i].value, headers[i].value_size));
     tenon_text_put(text, "\r\n", 2);
+    return text->used <= text->room ? TENON_OK : TENON_ERR_TOO_BIG;
 }

@@ -55,6 +55,9 @@ TENON_INTERNAL int tenon_http1_feed(tenon_http1 *h, const tenon_http1_limits *li
  * text is a head that was judged good. */
 TENON_INTERNAL void tenon_http1_unfold(char *text, size_t n);
 
+/* The start line, without its CR LF, and the fields of a whole head that was judged good. */
+TENON_INTERNAL void tenon_http1_start(const char *text, size_t n, tenon_str *line, tenon_fields *fields);
+
 /* Slices of a whole head that was judged good. The target is as received;
  * authority and origin stay empty. A response must have been unfolded. */
 TENON_INTERNAL void tenon_http1_request(const char *text, size_t n, tenon_head *head);
@@ -78,7 +81,8 @@ TENON_INTERNAL void tenon_text_string(tenon_text *text, const char *string);
 TENON_INTERNAL void tenon_text_number(tenon_text *text, size_t number);
 /* name: value CR LF */
 TENON_INTERNAL void tenon_text_field(tenon_text *text, const char *name, tenon_str value);
-/* Each of the fields, then the empty line that ends the head. */
-TENON_INTERNAL void tenon_text_end(tenon_text *text, const tenon_header *headers, size_t count);
+/* Each of the fields, then the empty line that ends the head. TENON_OK, or
+ * TENON_ERR_TOO_BIG if something did not fit. */
+TENON_INTERNAL int tenon_text_end(tenon_text *text, const tenon_header *headers, size_t count);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "conn.h"
 
+#include "field.h"
 #include "handshake_server.h"
-#include "tenon/deflate.h"
+#include "negotiate.h"
 
 static void commit(tenon_conn *conn, const tenon_text *text)
 {
@@ -86,12 +87,29 @@ int tenon_config_server(tenon_config *config, size_t size)
     return status;
 }
 
+/* What stands in the head behind the subprotocol. */
+static int finish(tenon_conn *conn, const tenon_fields *request, const tenon_answer *answer, tenon_text *text)
+{
+    const struct tenon_transform *transform = conn->config->transform;
+    tenon_str own = {NULL, 0};
+    int status;
+    if (answer != NULL)
+        own = tenon_string(answer->extensions, answer->extensions_size);
+    if (transform != NULL)
+        transform->answer(conn, request, own, text);
+    else
+        tenon_extensions_put(text, own, "");
+    status = answer != NULL ? tenon_text_end(text, answer->headers, answer->header_count) : tenon_text_end(text, NULL, 0);
+    if (status != TENON_OK && transform != NULL)
+        transform->undo(conn);
+    return status;
+}
+
 int tenon_accept(tenon_conn *conn, const tenon_answer *answer)
 {
-    tenon_head head;
+    tenon_fields request;
     tenon_text text;
-    tenon_str subprotocol = {NULL, 0};
-    char more[TENON_DEFLATE_TEXT];
+    tenon_str line, subprotocol;
     int status;
     if (conn == NULL)
         return TENON_ERR_NULL;
@@ -101,17 +119,13 @@ int tenon_accept(tenon_conn *conn, const tenon_answer *answer)
         return TENON_ERR_NULL;
     if (conn->phase != TENON_PHASE_DECIDE || (conn->bits & BIT_PLAIN) != 0)
         return TENON_ERR_STATE;
-    tenon_http1_request((const char *)conn->rx, conn->held, &head);
+    tenon_http1_start((const char *)conn->rx, conn->held, &line, &request);
     text = tenon_queue_text(&conn->queue);
-    more[0] = '\0';
-    if (conn->config->transform != NULL)
-        conn->config->transform->answer(conn, &head.fields, more);
-    status = tenon_server_accept(&head.fields, (const char *)conn->rx + conn->u.opening.key, answer, more, &text, &subprotocol);
-    if (status != TENON_OK) {
-        if (*more != '\0')
-            conn->config->transform->undo(conn);
+    status = tenon_server_accept(&request, (const char *)conn->rx + conn->u.opening.key, answer, &text, &subprotocol);
+    if (status == TENON_OK)
+        status = finish(conn, &request, answer, &text);
+    if (status != TENON_OK)
         return status;
-    }
     commit(conn, &text);
     tenon_conn_open(conn, subprotocol);
     return TENON_OK;
