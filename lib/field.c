@@ -194,15 +194,21 @@ static int named_next(const tenon_fields *fields, const char *name, size_t *posi
     return TENON_OK;
 }
 
-int tenon_field_count(const tenon_fields *fields, const char *name, tenon_str *value)
+/* As tenon_field_count, but value is untouched for 0. */
+static inline int field_count(const tenon_fields *fields, const char *name, tenon_str *value)
 {
     size_t position = 0;
     int count = 0;
-    value->data = NULL;
-    value->size = 0;
     while (count < 2 && named_next(fields, name, &position, value) == TENON_OK)
         count++;
     return count;
+}
+
+int tenon_field_count(const tenon_fields *fields, const char *name, tenon_str *value)
+{
+    value->data = NULL;
+    value->size = 0;
+    return field_count(fields, name, value);
 }
 
 int tenon_header_find(const tenon_fields *fields, const char *name, tenon_str *value)
@@ -247,11 +253,9 @@ int tenon_list_next(const tenon_fields *fields, const char *name, tenon_cursor *
             }
         }
     } while (named_next(fields, name, &cursor->position, &cursor->rest) == TENON_OK);
-    if (cursor->count == 0 && tenon_field_count(fields, name, element) > 0)
-        return TENON_ERR_PROTOCOL;
     element->data = NULL;
     element->size = 0;
-    return TENON_END;
+    return cursor->count == 0 && field_count(fields, name, element) > 0 ? TENON_ERR_PROTOCOL : TENON_END;
 }
 
 int tenon_list_has(const tenon_fields *fields, const char *name, const char *member)

@@ -20,13 +20,12 @@ typedef struct tenon_http1_limits {
 
 typedef struct tenon_http1 {
     uint32_t size;  /* octets judged good so far */
-    uint32_t count; /* octets of the target, later field lines */
+    uint32_t count; /* octets of the method, the target or a fixed form, later field lines */
     uint16_t rule;  /* TENON_RULE_ once broken */
     uint8_t state;
     uint8_t role;
-    uint8_t index;  /* place in the method, version or status code */
     uint8_t major;  /* the digit as received */
-    uint8_t reserved[2];
+    uint8_t reserved[3];
 } tenon_http1;
 
 /* role: ours. TENON_SERVER reads requests, TENON_CLIENT responses. */
@@ -55,7 +54,8 @@ TENON_INTERNAL int tenon_http1_feed(tenon_http1 *h, const tenon_http1_limits *li
  * text is a head that was judged good. */
 TENON_INTERNAL void tenon_http1_unfold(char *text, size_t n);
 
-/* The start line, without its CR LF, and the fields of a whole head that was judged good. */
+/* The start line, without its CR LF, and the fields of a whole head that was judged good.
+ * A response must have been unfolded. */
 TENON_INTERNAL void tenon_http1_start(const char *text, size_t n, tenon_str *line, tenon_fields *fields);
 
 /* Slices of a whole head that was judged good. The target is as received;
@@ -63,7 +63,11 @@ TENON_INTERNAL void tenon_http1_start(const char *text, size_t n, tenon_str *lin
 TENON_INTERNAL void tenon_http1_request(const char *text, size_t n, tenon_head *head);
 TENON_INTERNAL void tenon_http1_response(const char *text, size_t n, tenon_head *head);
 
-/* The status with which a server answers a head that breaks this rule. */
+/* The three digits at text. */
+TENON_INTERNAL uint16_t tenon_http1_code(const char *text);
+
+/* The status with which a server answers a head or an upgrade that breaks this rule, unless
+ * the one who found it knows better. */
 TENON_INTERNAL uint16_t tenon_http1_status(uint16_t rule);
 
 /*

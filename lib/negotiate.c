@@ -70,19 +70,25 @@ static int subprotocols_valid(const tenon_request *request)
 
 /* -------------------------------------------------------------- extensions */
 
-/* A list that is walked: in fields, or a string of the program's, with no fields behind. */
+/* Where a list is: in fields, or (fields NULL) a string of the program's. */
+typedef struct source {
+    const tenon_fields *fields;
+    tenon_str string;
+} source;
+
+/* A list that is walked. */
 typedef struct list {
     const tenon_fields *fields;
     tenon_cursor cursor;
     tenon_extension at; /* the extension that was looked at last */
 } list;
 
-static void list_begin(list *l, const tenon_fields *fields, const char *string, size_t size)
+static void list_begin(list *l, const source *from)
 {
     static const tenon_fields none = {NULL, 0, NULL, 0};
     memset(l, 0, sizeof *l);
-    l->fields = fields != NULL ? fields : &none;
-    l->cursor.rest = tenon_string(string, size);
+    l->fields = from->fields != NULL ? from->fields : &none;
+    l->cursor.rest = from->string;
 }
 
 static int list_next(list *l)
@@ -90,10 +96,11 @@ static int list_next(list *l)
     return tenon_extension_next(l->fields, &l->cursor, &l->at);
 }
 
-/* 1 if the offer, of which nothing was walked, names this extension, in exact case. */
-static int extension_offered(const list *offer, tenon_str name)
+/* 1 if the offer names this extension, in exact case. */
+static TENON_APART int extension_offered(const source *offer, tenon_str name)
 {
-    list walk = *offer;
+    list walk;
+    list_begin(&walk, offer);
     while (list_next(&walk) == TENON_OK) {
         if (tenon_same(walk.at.name, name))
             return 1;
@@ -103,7 +110,7 @@ static int extension_offered(const list *offer, tenon_str name)
 
 /* 1 if each extension is in the grammar and named by *offer (NULL: any is good), or by
  * own (may be NULL). */
-static int extensions_good(list *l, const list *offer, const char *own)
+static int extensions_good(list *l, const source *offer, const char *own)
 {
     int status;
     while ((status = list_next(l)) == TENON_OK) {
@@ -117,15 +124,16 @@ static int extensions_good(list *l, const list *offer, const char *own)
  * have the empty elements that only receivers tolerate (RFC 9110, 5.6.1.1). */
 static int extensions_sendable(const char *value, size_t size, const tenon_fields *request)
 {
-    list l, offer;
-    tenon_str text = tenon_string(value, size);
+    source own = {NULL, {NULL, 0}}, offer = {NULL, {NULL, 0}};
+    list l;
     size_t i, commas = 0;
-    list_begin(&l, NULL, value, size);
-    list_begin(&offer, request, NULL, 0);
+    own.string = tenon_string(value, size);
+    offer.fields = request;
+    list_begin(&l, &own);
     if (!extensions_good(&l, request != NULL ? &offer : NULL, NULL))
         return 0;
-    for (i = 0; i < text.size; i++)
-        commas += text.data[i] == ',';
+    for (i = 0; i < own.string.size; i++)
+        commas += value[i] == ',';
     return l.cursor.count == commas + 1;
 }
 
@@ -171,6 +179,7 @@ uint16_t tenon_offer_check(const tenon_fields *protocols, const tenon_fields *ex
 {
     tenon_cursor cursor;
     tenon_str name = {NULL, 0};
+    source from = {NULL, {NULL, 0}};
     list offer;
     int status;
     memset(&cursor, 0, sizeof cursor);
@@ -180,10 +189,13 @@ uint16_t tenon_offer_check(const tenon_fields *protocols, const tenon_fields *ex
     *at = name.data;
     if (status != TENON_END)
         return TENON_RULE_SUBPROTOCOL;
-    list_begin(&offer, extensions, NULL, 0);
-    status = extensions_good(&offer, NULL, NULL);
+    from.fields = extensions;
+    list_begin(&offer, &from);
+    do {
+        status = list_next(&offer);
+    } while (status == TENON_OK);
     *at = offer.at.name.data;
-    return status ? TENON_RULE_NONE : TENON_RULE_EXTENSION;
+    return status == TENON_END ? TENON_RULE_NONE : TENON_RULE_EXTENSION;
 }
 
 int tenon_answer_valid(const tenon_fields *request, const tenon_answer *answer, tenon_str *subprotocol)
@@ -237,7 +249,8 @@ static int choice_good(const tenon_fields *answer, const tenon_request *request,
 uint16_t tenon_choice_check(const tenon_fields *answer, const tenon_request *request, uint32_t flags,
                             tenon_str *subprotocol, const char **at)
 {
-    list offer, l;
+    source from = {NULL, {NULL, 0}}, offer = {NULL, {NULL, 0}};
+    list l;
     tenon_str chosen;
     memset(subprotocol, 0, sizeof *subprotocol);
     *at = NULL;
@@ -245,8 +258,9 @@ uint16_t tenon_choice_check(const tenon_fields *answer, const tenon_request *req
         *at = chosen.data;
         return TENON_RULE_SUBPROTOCOL;
     }
-    list_begin(&offer, NULL, request->extensions, 0);
-    list_begin(&l, answer, NULL, 0);
+    offer.string = tenon_string(request->extensions, 0);
+    from.fields = answer;
+    list_begin(&l, &from);
     if (!extensions_good(&l, &offer, flags & TENON_CHOICE_DEFLATE ? "permessage-deflate" : NULL)) {
         *at = l.at.name.data;
         return TENON_RULE_EXTENSION;

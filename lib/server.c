@@ -87,28 +87,38 @@ int tenon_config_server(tenon_config *config, size_t size)
     return status;
 }
 
-/* What stands in the head behind the subprotocol. */
-static int finish(tenon_conn *conn, const tenon_fields *request, const tenon_answer *answer, tenon_text *text)
+/* Opens the connection with an answer that may be given. */
+static TENON_APART int give_answer(tenon_conn *conn, const tenon_fields *request, const tenon_answer *answer,
+                                   tenon_str subprotocol)
 {
     const struct tenon_transform *transform = conn->config->transform;
+    const tenon_header *headers = NULL;
+    size_t count = 0;
     tenon_str own = {NULL, 0};
-    int status;
-    if (answer != NULL)
+    tenon_text text = tenon_queue_text(&conn->queue);
+    tenon_server_accept((const char *)conn->rx + conn->u.opening.key, subprotocol, &text);
+    if (answer != NULL) {
         own = tenon_string(answer->extensions, answer->extensions_size);
+        headers = answer->headers;
+        count = answer->header_count;
+    }
     if (transform != NULL)
-        transform->answer(conn, request, own, text);
+        transform->answer(conn, request, own, &text);
     else
-        tenon_extensions_put(text, own, "");
-    status = answer != NULL ? tenon_text_end(text, answer->headers, answer->header_count) : tenon_text_end(text, NULL, 0);
-    if (status != TENON_OK && transform != NULL)
-        transform->undo(conn);
-    return status;
+        tenon_extensions_put(&text, own, "");
+    if (tenon_text_end(&text, headers, count) != TENON_OK) {
+        if (transform != NULL)
+            transform->undo(conn);
+        return TENON_ERR_TOO_BIG;
+    }
+    commit(conn, &text);
+    tenon_conn_open(conn, subprotocol);
+    return TENON_OK;
 }
 
 int tenon_accept(tenon_conn *conn, const tenon_answer *answer)
 {
     tenon_fields request;
-    tenon_text text;
     tenon_str line, subprotocol;
     int status;
     if (conn == NULL)
@@ -120,15 +130,8 @@ int tenon_accept(tenon_conn *conn, const tenon_answer *answer)
     if (conn->phase != TENON_PHASE_DECIDE || (conn->bits & BIT_PLAIN) != 0)
         return TENON_ERR_STATE;
     tenon_http1_start((const char *)conn->rx, conn->held, &line, &request);
-    text = tenon_queue_text(&conn->queue);
-    status = tenon_server_accept(&request, (const char *)conn->rx + conn->u.opening.key, answer, &text, &subprotocol);
-    if (status == TENON_OK)
-        status = finish(conn, &request, answer, &text);
-    if (status != TENON_OK)
-        return status;
-    commit(conn, &text);
-    tenon_conn_open(conn, subprotocol);
-    return TENON_OK;
+    status = tenon_answer_valid(&request, answer, &subprotocol);
+    return status == TENON_OK ? give_answer(conn, &request, answer, subprotocol) : status;
 }
 
 /* Puts the body behind the head; 0 if there is no room. */

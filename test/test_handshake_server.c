@@ -72,9 +72,10 @@ static result serve(const char *text, size_t n)
 static int accept_of(const result *r, const tenon_answer *how, tenon_text *text, tenon_str *subprotocol)
 {
     tenon_str own = {NULL, 0};
-    int status = tenon_server_accept(&r->head.fields, r->verdict.key.data, how, text, subprotocol);
+    int status = tenon_answer_valid(&r->head.fields, how, subprotocol);
     if (status != TENON_OK)
         return status;
+    tenon_server_accept(r->verdict.key.data, *subprotocol, text);
     if (how != NULL)
         own = tenon_string(how->extensions, how->extensions_size);
     tenon_extensions_put(text, own, "");
