@@ -76,7 +76,6 @@ static int judge_switch(tenon_conn *conn, tenon_str line, const tenon_fields *fi
     tenon_verdict verdict;
     char key[TENON_KEY_SIZE + 1];
     uint32_t flags = conn->config->flags;
-    memset(&verdict, 0, sizeof verdict);
     verdict.size = (uint32_t)sizeof verdict;
     if (line.data[7] == '0') /* HTTP/1.0 */
         return give_up(conn, TENON_RULE_HTTP_VERSION, conn->offset - 1);

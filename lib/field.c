@@ -18,9 +18,27 @@ int tenon_is_text(uint8_t c)
     return (c >= 0x20 && c != 0x7f) || c == '\t';
 }
 
+/* One in each octet of a word. */
+#define ONES (SIZE_MAX / 255)
+
+/* 1 if all octets of a word are letters and "-", which names mostly consist of. Words are
+ * added up without carry: with 0x1f an octet comes to 0x80 from "a" on, with 5 behind "z". */
+static int is_plain(size_t word)
+{
+    size_t low = word & ONES * 0x7f, letters = low | ONES * 0x20;
+    size_t letter = (letters + ONES * 0x1f) & ~(letters + ONES * 5);
+    size_t dash = ~((low ^ ONES * '-') + ONES * 0x7f);
+    return ((letter | dash) & ~word & ONES * 0x80) == ONES * 0x80;
+}
+
 size_t tenon_token_size(const char *data, size_t n)
 {
-    size_t i = 0;
+    size_t i = 0, word;
+    for (; !TENON_SMALL && n - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, data + i, sizeof word);
+        if (!is_plain(word))
+            break;
+    }
     while (i < n && tenon_is_tchar((uint8_t)data[i]))
         i++;
     return i;

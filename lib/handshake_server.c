@@ -302,9 +302,9 @@ void tenon_server_accept(const char key[TENON_KEY_SIZE], tenon_str subprotocol, 
 {
     char accept[TENON_ACCEPT_SIZE + 1];
     tenon_key_hash(key, accept);
-    tenon_text_string(out, "HTTP/1.1 101 Switching Protocols\r\n"
-                           "Upgrade: websocket\r\n"
-                           "Connection: Upgrade\r\n");
+    tenon_text_string(out, "HTTP/1.1 101 Switching Protocols\r\n");
+    tenon_text_string(out, TENON_UPGRADE);
+    tenon_text_string(out, "\r\n");
     tenon_text_field(out, "Sec-WebSocket-Accept", tenon_string(accept, TENON_ACCEPT_SIZE));
     if (subprotocol.data != NULL)
         tenon_text_field(out, TENON_FIELD_PROTOCOL, subprotocol);
@@ -348,14 +348,17 @@ static const char *find_line(const char *lines, uint16_t status)
     return lines;
 }
 
-/* What a refusal must say of the connection, and, with allow, of methods. */
+/* Ends the status line; what a refusal must say of the connection, and, with allow, of
+ * methods. */
 static void put_connection(tenon_text *out, uint16_t status, int allow)
 {
-    tenon_text_string(out, status == 426 /* RFC 9110, 15.5.22; RFC 6455, 4.4 */
-                               ? "\r\nUpgrade: websocket\r\n"
-                                 "Connection: Upgrade, close\r\n"
-                                 "Sec-WebSocket-Version: 13\r\n"
-                               : "\r\nConnection: close\r\n");
+    tenon_text_string(out, "\r\n");
+    if (status == 426) { /* RFC 9110, 15.5.22; RFC 6455, 4.4 */
+        tenon_text_string(out, TENON_UPGRADE);
+        tenon_text_string(out, ", close\r\nSec-WebSocket-Version: 13\r\n");
+    } else {
+        tenon_text_string(out, "Connection: close\r\n");
+    }
     if (status == 405 && allow)
         tenon_text_string(out, "Allow: GET\r\n");
 }

@@ -193,7 +193,7 @@ int tenon_http1_feed(tenon_http1 *h, const tenon_http1_limits *limits, const uin
 {
     size_t i;
     for (i = 0; i < n && h->state != STATE_DONE && h->rule == 0; i++) {
-        if (!TENON_SMALL)
+        if (!TENON_SMALL && h->state != STATE_FORM)
             i += run(h, limits, data + i, n - i);
         if (i == n)
             break;
@@ -240,7 +240,7 @@ void tenon_http1_start(const char *text, size_t n, tenon_str *line, tenon_fields
     fields->head_size = rest.size - 3; /* the LF, and the empty line at the end */
 }
 
-static uint16_t version(const char *text)
+uint16_t tenon_http1_version(const char *text)
 {
     return (uint16_t)((text[5] - '0') * 256 + (text[7] - '0'));
 }
@@ -252,7 +252,7 @@ void tenon_http1_request(const char *text, size_t n, tenon_head *head)
     tenon_http1_start(text, n, &line, &head->fields);
     tenon_take(&line, ' ', &head->method);
     tenon_take(&line, ' ', &head->target);
-    head->version = version(line.data);
+    head->version = tenon_http1_version(line.data);
 }
 
 uint16_t tenon_http1_code(const char *text)
@@ -265,7 +265,7 @@ void tenon_http1_response(const char *text, size_t n, tenon_head *head)
     tenon_str line;
     memset(head, 0, sizeof *head);
     tenon_http1_start(text, n, &line, &head->fields);
-    head->version = version(line.data);
+    head->version = tenon_http1_version(line.data);
     head->status = tenon_http1_code(line.data + 9);
     if (line.size > 12) {
         head->reason.data = line.data + 13;

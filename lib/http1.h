@@ -63,6 +63,9 @@ TENON_INTERNAL void tenon_http1_start(const char *text, size_t n, tenon_str *lin
 TENON_INTERNAL void tenon_http1_request(const char *text, size_t n, tenon_head *head);
 TENON_INTERNAL void tenon_http1_response(const char *text, size_t n, tenon_head *head);
 
+/* 0x0101 for the HTTP/1.1 at text. */
+TENON_INTERNAL uint16_t tenon_http1_version(const char *text);
+
 /* The three digits at text. */
 TENON_INTERNAL uint16_t tenon_http1_code(const char *text);
 

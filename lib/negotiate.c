@@ -141,12 +141,13 @@ void tenon_extensions_put(tenon_text *out, tenon_str own, const char *more)
 {
     if (own.data == NULL && *more == '\0')
         return;
-    tenon_text_string(out, TENON_FIELD_EXTENSIONS ": ");
+    tenon_text_string(out, TENON_FIELD_EXTENSIONS);
+    tenon_text_string(out, ": ");
     tenon_text_put(out, own.data, own.size);
     if (own.data != NULL && *more != '\0')
-        tenon_text_put(out, ", ", 2);
+        tenon_text_string(out, ", ");
     tenon_text_string(out, more);
-    tenon_text_put(out, "\r\n", 2);
+    tenon_text_string(out, "\r\n");
 }
 
 /* ----------------------------------------------------------------- headers */
@@ -178,23 +179,20 @@ int tenon_headers_check(const tenon_header *headers, size_t count)
 uint16_t tenon_offer_check(const tenon_fields *protocols, const tenon_fields *extensions, const char **at)
 {
     tenon_cursor cursor;
-    tenon_str name = {NULL, 0};
-    source from = {NULL, {NULL, 0}};
-    list offer;
+    tenon_extension extension; /* or a subprotocol, which is a name alone */
     int status;
     memset(&cursor, 0, sizeof cursor);
     do {
-        status = tenon_subprotocol_next(protocols, &cursor, &name);
+        status = tenon_subprotocol_next(protocols, &cursor, &extension.name);
     } while (status == TENON_OK);
-    *at = name.data;
+    *at = extension.name.data;
     if (status != TENON_END)
         return TENON_RULE_SUBPROTOCOL;
-    from.fields = extensions;
-    list_begin(&offer, &from);
+    memset(&cursor, 0, sizeof cursor);
     do {
-        status = list_next(&offer);
+        status = tenon_extension_next(extensions, &cursor, &extension);
     } while (status == TENON_OK);
-    *at = offer.at.name.data;
+    *at = extension.name.data;
     return status == TENON_END ? TENON_RULE_NONE : TENON_RULE_EXTENSION;
 }
 

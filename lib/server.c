@@ -33,12 +33,14 @@ static void server_head(const tenon_conn *conn, tenon_head *head)
 /* The whole head is there: the program's turn, or a refusal. */
 static int judge_request(tenon_conn *conn)
 {
-    tenon_head head;
+    tenon_fields fields;
+    tenon_str line, method, target;
     tenon_verdict verdict;
-    memset(&verdict, 0, sizeof verdict);
     verdict.size = (uint32_t)sizeof verdict;
-    tenon_http1_request((const char *)conn->rx, conn->held, &head);
-    tenon_upgrade_check(head.method, head.target, head.version, &head.fields, &verdict);
+    tenon_http1_start((const char *)conn->rx, conn->held, &line, &fields);
+    tenon_take(&line, ' ', &method);
+    tenon_take(&line, ' ', &target);
+    tenon_upgrade_check(method, target, tenon_http1_version(line.data), &fields, &verdict);
     if (verdict.rule == TENON_RULE_UPGRADE && (conn->config->flags & TENON_PLAIN_GET) != 0) {
         conn->bits |= BIT_PLAIN;
     } else if (verdict.rule != TENON_RULE_NONE) {
