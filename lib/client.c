@@ -4,6 +4,7 @@
 #include "field.h"
 #include "handshake_client.h"
 #include "negotiate.h"
+#include "tenon/deflate.h"
 
 /* More interim answers than anyone sends; beyond it they are a flood. */
 #define INTERIM_MAX 10
@@ -155,14 +156,15 @@ int tenon_config_client(tenon_config *config, size_t size)
     return status;
 }
 
-/* What stands in the head behind the subprotocols. */
-static int finish(const tenon_conn *conn, const tenon_request *request, tenon_text *text)
+/* What stands in the head behind the subprotocols. Apart, so that nothing else stands upon
+ * its text. */
+static TENON_APART int finish(const tenon_conn *conn, const tenon_request *request, tenon_text *text)
 {
-    tenon_str own = tenon_string(request->extensions, 0);
+    char more[TENON_DEFLATE_TEXT];
+    more[0] = '\0';
     if (conn->config->transform != NULL)
-        conn->config->transform->offer(conn, own, text);
-    else
-        tenon_extensions_put(text, own, "");
+        conn->config->transform->offer(conn, more);
+    tenon_extensions_put(text, tenon_string(request->extensions, 0), more);
     return tenon_text_end(text, request->headers, request->header_count);
 }
 

@@ -4,7 +4,6 @@
 
 #include "agree.h"
 #include "deflate.h"
-#include "negotiate.h"
 
 static const tenon_deflate *settings(const tenon_conn *conn)
 {
@@ -282,24 +281,20 @@ static void agree(tenon_conn *conn, const tenon_agreed *agreed)
     conn->rsv_first |= TENON_RSV1;
 }
 
-static void offer(const tenon_conn *conn, tenon_str own, tenon_text *out)
+static void offer(const tenon_conn *conn, char *text)
 {
-    char text[TENON_DEFLATE_TEXT];
     tenon_agree_offer(settings(conn), text);
-    tenon_extensions_put(out, own, text);
 }
 
-static void answer(tenon_conn *conn, const tenon_fields *request, tenon_str own, tenon_text *out)
+static void answer(tenon_conn *conn, const tenon_fields *request, char *text)
 {
-    char text[TENON_DEFLATE_TEXT];
     tenon_agreed agreed;
     text[0] = '\0';
-    if (((conn->rsv_first | conn->rsv_next) & TENON_RSV1) == 0) { /* else it has an owner (RFC 7692, 5) */
-        tenon_agree_answer(settings(conn), request, text, &agreed);
-        if (agreed.on)
-            agree(conn, &agreed);
-    }
-    tenon_extensions_put(out, own, text);
+    if ((conn->rsv_first | conn->rsv_next) & TENON_RSV1)
+        return; /* the bit has an owner (RFC 7692, 5) */
+    tenon_agree_answer(settings(conn), request, text, &agreed);
+    if (agreed.on)
+        agree(conn, &agreed);
 }
 
 static void undo(tenon_conn *conn)

@@ -194,10 +194,10 @@ struct tenon_handshake {
 
 /* permessage-deflate, reached through the config so that the linker can leave it out. */
 struct tenon_transform {
-    /* Writes the field of extensions, what it offers behind the program's own. */
-    void (*offer)(const tenon_conn *conn, tenon_str own, tenon_text *out);
-    /* Agrees on the first acceptable offer, and writes the field as above. */
-    void (*answer)(tenon_conn *conn, const tenon_fields *request, tenon_str own, tenon_text *out);
+    /* The value to offer into text, of TENON_DEFLATE_TEXT octets. */
+    void (*offer)(const tenon_conn *conn, char *text);
+    /* Agrees on the first acceptable offer; the value to answer, or "". */
+    void (*answer)(tenon_conn *conn, const tenon_fields *request, char *text);
     /* Takes back what was agreed on, if anything was. */
     void (*undo)(tenon_conn *conn);
     /* Judges an answer, and agrees: TENON_RULE_NONE, or the rule and *at. */

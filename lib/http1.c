@@ -26,25 +26,24 @@ enum {
 enum { KIND_CONTROL, KIND_SP, KIND_HTAB, KIND_CR, KIND_COLON, KIND_TCHAR, KIND_VISIBLE, KIND_HIGH };
 
 /* The states that the kinds of octets lead to, in four bits each. */
-#define ROW(control, sp, htab, cr, colon, tchar, visible, high)                                                  \
-    ((uint32_t)STATE_##control | (uint32_t)STATE_##sp << 4 | (uint32_t)STATE_##htab << 8                            \
-     | (uint32_t)STATE_##cr << 12 | (uint32_t)STATE_##colon << 16 | (uint32_t)STATE_##tchar << 20                   \
-     | (uint32_t)STATE_##visible << 24 | (uint32_t)STATE_##high << 28)
+#define ROW(control, sp, htab, cr, colon, tchar, visible, high)                                                        \
+    ((uint32_t)(control) | (uint32_t)(sp) << 4 | (uint32_t)(htab) << 8 | (uint32_t)(cr) << 12 | (uint32_t)(colon) << 16 \
+     | (uint32_t)(tchar) << 20 | (uint32_t)(visible) << 24 | (uint32_t)(high) << 28)
 
 static const uint32_t rows[] = {
-    ROW(NONE, NONE, NONE, BEGIN_LF, NONE, METHOD, NONE, NONE),
-    ROW(NONE, TARGET, NONE, NONE, NONE, METHOD, NONE, NONE),
-    ROW(NONE, FORM, NONE, NONE, TARGET, TARGET, TARGET, NONE),
-    ROW(NONE, REASON, NONE, LINE_LF, NONE, NONE, NONE, NONE),
-    ROW(NONE, REASON, REASON, LINE_LF, REASON, REASON, REASON, REASON),
-    ROW(NONE, VALUE, VALUE, HEAD_LF, NONE, NAME, NONE, NONE),
-    ROW(NONE, NONE, NONE, NONE, VALUE, NAME, NONE, NONE),
-    ROW(NONE, VALUE, VALUE, LINE_LF, VALUE, VALUE, VALUE, VALUE),
+    ROW(STATE_NONE, STATE_NONE, STATE_NONE, STATE_BEGIN_LF, STATE_NONE, STATE_METHOD, STATE_NONE, STATE_NONE),
+    ROW(STATE_NONE, STATE_TARGET, STATE_NONE, STATE_NONE, STATE_NONE, STATE_METHOD, STATE_NONE, STATE_NONE),
+    ROW(STATE_NONE, STATE_FORM, STATE_NONE, STATE_NONE, STATE_TARGET, STATE_TARGET, STATE_TARGET, STATE_NONE),
+    ROW(STATE_NONE, STATE_REASON, STATE_NONE, STATE_LINE_LF, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE),
+    ROW(STATE_NONE, STATE_REASON, STATE_REASON, STATE_LINE_LF, STATE_REASON, STATE_REASON, STATE_REASON, STATE_REASON),
+    ROW(STATE_NONE, STATE_VALUE, STATE_VALUE, STATE_HEAD_LF, STATE_NONE, STATE_NAME, STATE_NONE, STATE_NONE),
+    ROW(STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_VALUE, STATE_NAME, STATE_NONE, STATE_NONE),
+    ROW(STATE_NONE, STATE_VALUE, STATE_VALUE, STATE_LINE_LF, STATE_VALUE, STATE_VALUE, STATE_VALUE, STATE_VALUE),
     0, /* STATE_FORM has a function */
     0, /* STATE_DONE is the end */
-    ROW(METHOD, NONE, NONE, NONE, NONE, NONE, NONE, NONE),
-    ROW(LINE, NONE, NONE, NONE, NONE, NONE, NONE, NONE),
-    ROW(DONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE),
+    ROW(STATE_METHOD, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE),
+    ROW(STATE_LINE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE),
+    ROW(STATE_DONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE),
 };
 
 void tenon_http1_init(tenon_http1 *h, int role)

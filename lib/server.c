@@ -4,6 +4,7 @@
 #include "field.h"
 #include "handshake_server.h"
 #include "negotiate.h"
+#include "tenon/deflate.h"
 
 static void commit(tenon_conn *conn, const tenon_text *text)
 {
@@ -89,6 +90,16 @@ int tenon_config_server(tenon_config *config, size_t size)
     return status;
 }
 
+/* The field of extensions. Apart, so that nothing else stands upon its text. */
+static TENON_APART void put_extensions(tenon_conn *conn, const tenon_fields *request, tenon_str own, tenon_text *text)
+{
+    char more[TENON_DEFLATE_TEXT];
+    more[0] = '\0';
+    if (conn->config->transform != NULL)
+        conn->config->transform->answer(conn, request, more);
+    tenon_extensions_put(text, own, more);
+}
+
 /* Opens the connection with an answer that may be given. */
 static TENON_APART int give_answer(tenon_conn *conn, const tenon_fields *request, const tenon_answer *answer,
                                    tenon_str subprotocol)
@@ -104,10 +115,7 @@ static TENON_APART int give_answer(tenon_conn *conn, const tenon_fields *request
         headers = answer->headers;
         count = answer->header_count;
     }
-    if (transform != NULL)
-        transform->answer(conn, request, own, &text);
-    else
-        tenon_extensions_put(&text, own, "");
+    put_extensions(conn, request, own, &text);
     if (tenon_text_end(&text, headers, count) != TENON_OK) {
         if (transform != NULL)
             transform->undo(conn);
