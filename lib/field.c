@@ -358,8 +358,8 @@ int tenon_parameter_next(const tenon_extension *extension, size_t *position, ten
     if (extension == NULL || position == NULL || name == NULL || value == NULL)
         return TENON_ERR_NULL;
     rest = extension->parameters;
-    if (*position > 0)
-        skip(&rest, *position);
+    if (*position > 0) /* which is the program's, and may be anything */
+        skip(&rest, *position < rest.size ? *position : rest.size);
     status = parameter_next(&rest, name, value);
     *position = extension->parameters.size - rest.size;
     return status;

@@ -105,7 +105,7 @@ all='-eva-split-return=full'
 fields='model_memchr model_strlen tenon_alike tenon_is tenon_same tenon_take tenon_trim tenon_string line_next
     field_next named_next tenon_header_next tenon_list_next token peek quoted parameter_next
     tenon_parameter_next tenon_extension_next'
-uris='tenon_uri_parse tenon_host_valid name_size bracket_size read_authority read_path read_scheme uri_authority'
+uris='tenon_uri_parse tenon_host_valid name_size bracket_size read_authority read_path read_scheme'
 heads='tenon_field_count tenon_header_find split_target is_good step tenon_http1_feed tenon_http1_start place
     tenon_http1_request tenon_http1_response tenon_server_head'
 checks='tenon_field_count tenon_header_find tenon_no_content tenon_list_has tenon_is_one_of tenon_is_token
