@@ -299,6 +299,8 @@ static void answer(tenon_conn *conn, const tenon_fields *request, char *text)
 
 static void undo(tenon_conn *conn)
 {
+    if ((conn->deflate & DEFLATE_ON) == 0)
+        return;
     conn->deflate = 0;
     conn->rsv_first &= (uint8_t)~TENON_RSV1;
 }

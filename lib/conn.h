@@ -198,6 +198,7 @@ struct tenon_transform {
     void (*offer)(const tenon_conn *conn, char *text);
     /* Agrees on the first acceptable offer; the value to answer, or "". */
     void (*answer)(tenon_conn *conn, const tenon_fields *request, char *text);
+    /* Takes back what was agreed on, if anything was. */
     void (*undo)(tenon_conn *conn);
     /* Judges an answer, and agrees: TENON_RULE_NONE, or the rule and *at. */
     uint16_t (*judge)(tenon_conn *conn, const tenon_fields *answer, const char **at);

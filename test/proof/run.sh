@@ -105,8 +105,8 @@ all='-eva-split-return=full'
 fields='model_memchr model_strlen tenon_alike tenon_is tenon_same tenon_take tenon_trim tenon_string line_next
     field_next named_next tenon_header_next tenon_list_next token peek quoted parameter_next
     tenon_parameter_next tenon_extension_next'
-uris='tenon_uri_parse tenon_host_valid name_size bracket_size read_authority read_path read_scheme uri_authority'
-heads='tenon_field_count tenon_header_find split_target is_good step tenon_http1_feed start_line place
+uris='tenon_uri_parse tenon_host_valid name_size bracket_size read_authority read_path read_scheme'
+heads='tenon_field_count tenon_header_find split_target is_good step tenon_http1_feed tenon_http1_start place
     tenon_http1_request tenon_http1_response tenon_server_head'
 checks='tenon_field_count tenon_header_find tenon_no_content tenon_list_has tenon_is_one_of tenon_is_token
     tenon_is_value split_target find_offered extensions_good tenon_subprotocol_next extension_offered
@@ -160,11 +160,10 @@ fi
 deduce utf8 'step tenon_utf8_open'
 deduce frame 'length_size get_length judge_first judge_second judge_length judge tenon_close_code_valid
     tenon_length_put'
-deduce base64 'digit_value'
-deduce sha1 'octet_at word_at mix'
-deduce field 'tenon_is_text tenon_is_token tenon_is_value lower is_blank tenon_alike tenon_trim peek token'
-deduce http1 'step_method step_target step_version step_version_end step_code step_reason step_line step_name
-    step_value step_lf'
+deduce base64 'is_digit'
+deduce sha1 'mix'
+deduce field 'tenon_is_text tenon_is_value same_letter is_blank tenon_alike skip tenon_trim peek'
+deduce http1 'kind_of step_counted'
 deduce message 'tenon_message_order tenon_message_fits'
 
 ! ls "$LOGS"/failed.* >/dev/null 2>&1
