@@ -66,7 +66,7 @@ static int show_response(tenon_conn *conn, const tenon_head *head)
 {
     tenon_conn_fault(conn, TENON_RULE_STATUS, conn->offset - 1, TENON_REMOTE);
     conn->phase = TENON_PHASE_BODY;
-    conn->mark = body_size(head);
+    conn->u.body_left = body_size(head);
     conn->since = conn->now;
     return tenon_conn_head_event(conn, TENON_EV_RESPONSE);
 }
@@ -106,15 +106,15 @@ static int judge_response(tenon_conn *conn)
 static int body_step(tenon_conn *conn)
 {
     const uint8_t *data = conn->in;
-    size_t n = conn->in_left < conn->mark ? conn->in_left : (size_t)conn->mark;
-    if (conn->mark == 0) {
+    size_t n = conn->in_left < conn->u.body_left ? conn->in_left : (size_t)conn->u.body_left;
+    if (conn->u.body_left == 0) {
         tenon_conn_end(conn); /* whole; what follows is not for us */
         return STEP_AGAIN;
     }
     if (n == 0)
         return STEP_IDLE;
-    if (conn->mark != BODY_OPEN)
-        conn->mark -= n;
+    if (conn->u.body_left != BODY_OPEN)
+        conn->u.body_left -= n;
     conn->since = conn->now;
     conn->bits |= BIT_IN_LENT;
     tenon_conn_consume(conn, n);

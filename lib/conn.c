@@ -70,8 +70,8 @@ static size_t rx_used(const tenon_conn *conn)
         return conn->held;
     if (conn->held > 0)
         return TENON_RX_RESERVE + conn->held;
-    if (in_frames(conn) && conn->u.frame.inside && (conn->u.frame.first & 0x08) != 0 &&
-        conn->u.frame.at.payload.left < conn->u.frame.at.payload.size)
+    if (in_frames(conn) && conn->inside && (conn->u.frame.header.first & 0x08) != 0 &&
+        conn->u.frame.left < conn->u.frame.header.size)
         return TENON_RX_RESERVE; /* a control frame in pieces */
     return reason;
 }
@@ -247,7 +247,7 @@ static int wants_next(const tenon_conn *conn)
         return 1;
     if (conn->queue.done > 0 || is_writable(conn) || (conn->bits & BIT_BAD_TEXT) != 0)
         return 1;
-    if (conn->phase == TENON_PHASE_BODY && conn->mark == 0)
+    if (conn->phase == TENON_PHASE_BODY && conn->u.body_left == 0)
         return 1;
     if (is_over(conn) || ((conn->bits & BIT_EOF) != 0 && !has_input(conn) && conn->phase != TENON_PHASE_DRAIN))
         return 1;
@@ -307,6 +307,13 @@ int tenon_guard(tenon_conn *conn, int on)
     conn->bits = on ? conn->bits | BIT_RUNNING : conn->bits & ~BIT_RUNNING;
     return TENON_OK;
 }
+
+#if TENON_SMALL
+void tenon_conn_count(tenon_conn *conn, size_t which, size_t n)
+{
+    tenon_stats_add(conn->stats, which, n);
+}
+#endif
 
 /* ------------------------------------------------------------------- input */
 
@@ -373,8 +380,7 @@ void tenon_conn_consume(tenon_conn *conn, size_t n)
     conn->in += n;
     conn->in_left -= n;
     conn->offset += n;
-    if (conn->stats != NULL)
-        conn->stats->octets_in += n;
+    tenon_conn_count(conn, STAT(octets_in), n);
 }
 
 /* ------------------------------------------------------------------ output */
@@ -387,16 +393,16 @@ int tenon_out(tenon_conn *conn, tenon_iov *iov, size_t max, size_t *count)
     return TENON_OK;
 }
 
-/* The own Ping or Close that is in the queue may be out now. */
+/* The own Ping or Close that was in the queue is out. */
 static void mark_passed(tenon_conn *conn)
 {
-    if ((conn->bits & BIT_PING_QUEUED) != 0 && conn->acked >= conn->mark) {
+    if (conn->bits & BIT_PING_QUEUED) {
         if ((conn->bits & (BIT_PONG_WAIT | BIT_CLOSE_SENT)) == 0 && in_frames(conn))
             conn->since = conn->now; /* a later Ping does not prolong the wait */
         conn->bits = (conn->bits & ~BIT_PING_QUEUED) | BIT_PING_SENT | BIT_PONG_WAIT;
         conn->ping = conn->now;
     }
-    if ((conn->bits & (BIT_CLOSE_SENT | BIT_CLOSE_GONE)) == BIT_CLOSE_SENT && conn->acked >= conn->mark) {
+    if ((conn->bits & (BIT_CLOSE_SENT | BIT_CLOSE_GONE)) == BIT_CLOSE_SENT) {
         conn->bits |= BIT_CLOSE_GONE;
         conn->since = conn->now; /* tenon_close may have come long after the last tick */
     }
@@ -407,11 +413,10 @@ int tenon_sent(tenon_conn *conn, size_t n)
     int status = conn == NULL ? TENON_ERR_NULL : tenon_queue_sent(&conn->queue, n);
     if (status != TENON_OK || n == 0)
         return status;
-    conn->acked += n;
     conn->stall = conn->now;
-    if (conn->stats != NULL)
-        conn->stats->octets_out += n;
-    if (conn->bits & (BIT_PING_QUEUED | BIT_CLOSE_SENT))
+    tenon_conn_count(conn, STAT(octets_out), n);
+    conn->mark = conn->mark > n ? conn->mark - n : 0;
+    if (conn->mark == 0 && (conn->bits & (BIT_PING_QUEUED | BIT_CLOSE_SENT)) != 0)
         mark_passed(conn);
     if (conn->bits & (BIT_PONG_PENDING | BIT_REF | BIT_CLOSE_PENDING))
         tenon_send_waiting(conn);
@@ -501,7 +506,6 @@ int tenon_conn_event(tenon_conn *conn, int type, const void *data, size_t n)
     conn->event_type = (uint8_t)type;
     conn->event_opcode = 0;
     conn->event_flags = 0;
-    conn->event_rtt = 0;
     conn->event_data = (const uint8_t *)data;
     conn->event_size = n;
     conn->event_u.offset = 0;
@@ -545,10 +549,10 @@ static void fill(const tenon_conn *conn, tenon_event *event)
     event->size = conn->event_size;
     if (event->type == TENON_EV_DATA) {
         event->offset = conn->event_u.offset;
-        event->frame_size = conn->u.frame.at.payload.size;
+        event->frame_size = conn->u.frame.header.size;
     }
     if (event->type == TENON_EV_PONG)
-        event->rtt_ms = conn->event_rtt;
+        event->rtt_ms = conn->event_u.rtt;
     if (event->type == TENON_EV_CLOSE)
         event->code = event->received_code = conn->received_code;
     if (event->type == TENON_EV_RELEASED)
@@ -575,7 +579,7 @@ static void keep_lone(tenon_conn *conn)
     tenon_conn_event(conn, TENON_EV_DATA, conn->in - n, n);
     conn->event_opcode = opcode;
     conn->event_flags = TENON_FIRST | TENON_LAST | TENON_FRAME_FIRST | TENON_FRAME_LAST;
-    conn->u.frame.at.payload.size = n;
+    conn->u.frame.header.size = n;
 }
 
 int tenon_again(tenon_conn *conn)
@@ -661,14 +665,19 @@ void tenon_conn_drain(tenon_conn *conn)
         conn->bits |= BIT_WRITES_OVER;
 }
 
-void tenon_conn_fail(tenon_conn *conn, uint16_t rule, uint64_t offset)
+void tenon_conn_hang_up(tenon_conn *conn, uint16_t code)
 {
-    tenon_conn_fault(conn, rule, offset, TENON_LOCAL);
     tenon_send_cut(conn);
     tenon_conn_drain(conn);
     /* a Close that waits for room stays what it is, as it would if it were out */
-    if ((conn->bits & (BIT_CLOSE_SENT | BIT_CLOSE_PENDING | BIT_CLOSE_RECEIVED)) == 0)
-        tenon_send_close(conn, close_code(rule), 0);
+    if (code != 0 && (conn->bits & (BIT_CLOSE_SENT | BIT_CLOSE_PENDING)) == 0)
+        tenon_send_close(conn, code, 0);
+}
+
+void tenon_conn_fail(tenon_conn *conn, uint16_t rule, uint64_t offset)
+{
+    tenon_conn_fault(conn, rule, offset, TENON_LOCAL);
+    tenon_conn_hang_up(conn, close_code(rule));
 }
 
 void tenon_conn_end(tenon_conn *conn)
@@ -753,6 +762,15 @@ static int opening_step(tenon_conn *conn)
     return STEP_EVENT;
 }
 
+/* What is answered is sent from here, where the stack is not deep. */
+static int frames_step(tenon_conn *conn)
+{
+    int found = tenon_recv_step(conn);
+    if (conn->bits & (BIT_PONG_PENDING | BIT_CLOSE_PENDING))
+        tenon_send_waiting(conn);
+    return found;
+}
+
 static int input_step(tenon_conn *conn)
 {
     switch (conn->phase) {
@@ -763,7 +781,7 @@ static int input_step(tenon_conn *conn)
     case TENON_PHASE_OPENING:
         return opening_step(conn);
     case TENON_PHASE_FRAMES:
-        return tenon_recv_step(conn);
+        return frames_step(conn);
     case TENON_PHASE_DRAIN:
         tenon_conn_consume(conn, conn->in_left);
         return STEP_IDLE;
@@ -792,8 +810,7 @@ static int idle_step(tenon_conn *conn)
 static int step(tenon_conn *conn)
 {
     int found;
-    if (conn->stats != NULL)
-        conn->stats->steps++;
+    tenon_conn_count(conn, STAT(steps), 1);
     if (conn->phase == TENON_PHASE_DEAD)
         return STEP_IDLE;
     found = output_step(conn);

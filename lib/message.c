@@ -30,13 +30,14 @@ void tenon_message_begin(tenon_message *message, uint8_t first, uint64_t payload
 size_t tenon_message_take(tenon_message *message, uint8_t *dst, const uint8_t *src, size_t n, const uint8_t *key,
                           size_t phase)
 {
-    if (key != NULL && message->text)
+    int text = message != NULL && message->text;
+    if (key != NULL && text)
         return tenon_mask_utf8(dst, src, n, key, phase, &message->utf8);
     if (key != NULL)
         tenon_mask(dst, src, n, key, phase);
     else if (n > 0 && dst != src)
         memcpy(dst, src, n);
-    return message->text ? tenon_utf8_check(&message->utf8, dst, n) : n;
+    return text ? tenon_utf8_check(&message->utf8, dst, n) : n;
 }
 
 int tenon_message_whole(const tenon_message *message)

@@ -10,14 +10,14 @@
 #include "tenon/frame.h"
 
 typedef struct tenon_message {
-    uint64_t size;      /* octets of all frames begun, the current one included */
-    uint64_t delivered; /* octets told to the program */
-    uint32_t fragments; /* frames begun */
-    tenon_utf8 utf8;
     uint8_t opcode;     /* TEXT or BINARY; 0 when no message is in progress */
     uint8_t first;      /* first octet of the first frame */
     uint8_t text;       /* 1 if payload is checked to be UTF-8 */
     uint8_t told;       /* 1 once a piece was delivered */
+    tenon_utf8 utf8;
+    uint32_t fragments; /* frames begun */
+    uint64_t size;      /* octets of all frames begun, the current one included */
+    uint64_t delivered; /* octets told to the program */
 } tenon_message;
 
 /* A data frame with this first octet comes next: TENON_RULE_NONE, CONTINUATION or
@@ -33,7 +33,7 @@ TENON_INTERNAL void tenon_message_begin(tenon_message *message, uint8_t first, u
 /*
  * Takes n payload octets from src to dst (which may be src): unmasks them if key
  * is not NULL, copies them, and checks text. Returns n, or the index of the first
- * octet that is not UTF-8.
+ * octet that is not UTF-8. message may be NULL: the octets belong to none.
  */
 TENON_INTERNAL size_t tenon_message_take(tenon_message *message, uint8_t *dst, const uint8_t *src, size_t n,
                                          const uint8_t *key, size_t phase);

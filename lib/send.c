@@ -8,7 +8,7 @@
 TENON_STATIC_ASSERT(ring_takes_control, TENON_TX_MIN - TENON_TX_RESERVE >= CONTROL_FRAME_MAX);
 TENON_STATIC_ASSERT(slots_fit, 2 * 128 <= TENON_TX_RESERVE && TENON_CONTROL_MAX <= 128);
 
-/* The reserve behind the ring: one waiting Pong, then the reason of one waiting Close. */
+/* The reserve behind the ring: the payloads of one waiting Pong and one waiting Close. */
 static uint8_t *pong_slot(const tenon_conn *conn)
 {
     return conn->queue.ring + conn->queue.size;
@@ -16,7 +16,7 @@ static uint8_t *pong_slot(const tenon_conn *conn)
 
 static uint8_t *close_slot(const tenon_conn *conn)
 {
-    return conn->queue.ring + conn->queue.size + TENON_TX_RESERVE / 2;
+    return pong_slot(conn) + TENON_TX_RESERVE / 2;
 }
 
 static int is_client(const tenon_conn *conn)
@@ -26,8 +26,8 @@ static int is_client(const tenon_conn *conn)
 
 static size_t header_size(const tenon_conn *conn, size_t payload)
 {
-    size_t length = payload < 126 ? 0u : payload < 65536 ? 2u : 8u;
-    return 2u + length + (is_client(conn) ? 4u : 0u);
+    size_t size = payload < 126 ? 2u : payload < 65536 ? 4u : 10u;
+    return is_client(conn) ? size + 4 : size;
 }
 
 static int has_room(const tenon_conn *conn, size_t n)
@@ -38,6 +38,12 @@ static int has_room(const tenon_conn *conn, size_t n)
 int tenon_send_has_room(const tenon_conn *conn, size_t payload)
 {
     return has_room(conn, header_size(conn, payload) + payload);
+}
+
+/* Most payload of an outgoing frame. */
+static size_t frame_max(const tenon_conn *conn)
+{
+    return tenon_limit(conn->config->max_frame_out, 65536);
 }
 
 static const struct tenon_transform *transform(const tenon_conn *conn)
@@ -88,30 +94,40 @@ static TENON_APART void put_split(tenon_conn *conn, uint8_t first, const void *p
 {
     uint8_t header[TENON_FRAME_HEADER_MAX];
     tenon_queue_put(&conn->queue, header, write_header(conn, header, first, n, key));
-    if (is_client(conn))
-        tenon_queue_put_masked(&conn->queue, payload, n, key);
-    else
-        tenon_queue_put(&conn->queue, payload, n);
+    tenon_queue_put_masked(&conn->queue, payload, n, is_client(conn) ? key : NULL);
 }
+
+#if !TENON_SMALL
+
+/* The same where there is room for it in one piece: 0 if there is none. */
+static int put_whole(tenon_conn *conn, uint8_t first, const void *payload, size_t n, const uint8_t key[4])
+{
+    uint8_t *at = tenon_queue_place(&conn->queue, TENON_FRAME_HEADER_MAX + n);
+    size_t head;
+    if (at == NULL)
+        return 0;
+    head = write_header(conn, at, first, n, key);
+    if (is_client(conn))
+        tenon_mask(at + head, payload, n, key, 0);
+    else if (n > 0)
+        memcpy(at + head, payload, n);
+    tenon_queue_grow(&conn->queue, head + n);
+    return 1;
+}
+
+#else
+#define put_whole(conn, first, payload, n, key) 0
+#endif
 
 /* A whole frame, copied; there is room. */
 static int put_frame(tenon_conn *conn, uint8_t first, const void *payload, size_t n)
 {
     const tenon_config *config = conn->config;
-    uint8_t *at = tenon_queue_place(&conn->queue, TENON_FRAME_HEADER_MAX + n), key[4];
-    size_t head;
+    uint8_t key[4];
     if (is_client(conn) && config->random(config->random_user, key, 4) != 0)
         return random_failed(conn);
-    if (at != NULL) {
-        head = write_header(conn, at, first, n, key);
-        if (is_client(conn))
-            tenon_mask(at + head, payload, n, key, 0);
-        else if (n > 0)
-            memcpy(at + head, payload, n);
-        tenon_queue_grow(&conn->queue, head + n);
-    } else {
+    if (!put_whole(conn, first, payload, n, key))
         put_split(conn, first, payload, n, key);
-    }
     if (conn->stats != NULL)
         count_frame(conn->stats, first, conn->queue.used);
     if ((conn->bits & BIT_STALL) == 0)
@@ -121,32 +137,32 @@ static int put_frame(tenon_conn *conn, uint8_t first, const void *payload, size_
 
 /* ------------------------------------------------------ what waits for room */
 
+/* A control frame: TENON_ERR_AGAIN if there is no room. */
+static int put_control(tenon_conn *conn, uint8_t opcode, const void *payload, size_t n)
+{
+    return tenon_send_has_room(conn, n) ? put_frame(conn, 0x80 | opcode, payload, n) : TENON_ERR_AGAIN;
+}
+
 static void put_pong(tenon_conn *conn)
 {
-    if (!has_room(conn, header_size(conn, conn->pong_size) + conn->pong_size))
-        return;
-    conn->bits &= ~BIT_PONG_PENDING;
-    put_frame(conn, 0x80 | TENON_OP_PONG, pong_slot(conn), conn->pong_size);
+    if (put_control(conn, TENON_OP_PONG, pong_slot(conn), conn->pong_size) == TENON_OK)
+        conn->bits &= ~BIT_PONG_PENDING;
 }
 
 static void put_close(tenon_conn *conn)
 {
-    uint8_t payload[TENON_CONTROL_MAX];
+    uint8_t *payload = close_slot(conn);
     size_t n = 0;
     if (conn->close_code != TENON_CLOSE_NONE) {
         payload[0] = (uint8_t)(conn->close_code >> 8);
         payload[1] = (uint8_t)(conn->close_code & 0xff);
-        if (conn->close_size > 0)
-            memcpy(payload + 2, close_slot(conn), conn->close_size);
         n = 2u + conn->close_size;
     }
-    if (!has_room(conn, header_size(conn, n) + n))
-        return;
-    if (put_frame(conn, 0x80 | TENON_OP_CLOSE, payload, n) != TENON_OK)
+    if (put_control(conn, TENON_OP_CLOSE, payload, n) != TENON_OK)
         return;
     conn->bits &= ~(BIT_CLOSE_PENDING | BIT_PING_QUEUED);
     conn->bits |= BIT_CLOSE_SENT;
-    conn->mark = conn->acked + conn->queue.pending;
+    conn->mark = conn->queue.pending;
     conn->sent_code = conn->close_code;
     conn->out_opcode = 0;
     conn->since = conn->now;
@@ -156,14 +172,14 @@ static void put_close(tenon_conn *conn)
  * never depends on how fast the transport drains. */
 size_t tenon_send_frame_max(const tenon_conn *conn)
 {
-    size_t max = tenon_limit(conn->config->max_frame_out, 65536);
+    size_t max = frame_max(conn);
     return max > conn->queue.size / 2 ? conn->queue.size / 2 : max;
 }
 
 /* The longest payload of the reference's next frame. A client's goes through the ring. */
 static size_t ref_frame_size(const tenon_conn *conn)
 {
-    size_t max = is_client(conn) ? tenon_send_frame_max(conn) : tenon_limit(conn->config->max_frame_out, 65536);
+    size_t max = is_client(conn) ? tenon_send_frame_max(conn) : frame_max(conn);
     return conn->ref_left < max ? conn->ref_left : max;
 }
 
@@ -181,9 +197,7 @@ static int finish_ref(tenon_conn *conn)
 
 static int frame_ref_client(tenon_conn *conn, uint8_t first, size_t n)
 {
-    if (!has_room(conn, header_size(conn, n) + n))
-        return 0;
-    return put_frame(conn, first, conn->ref_data, n) == TENON_OK;
+    return tenon_send_has_room(conn, n) && put_frame(conn, first, conn->ref_data, n) == TENON_OK;
 }
 
 /* At most two frames are in the queue at a time: enough to keep the transport
@@ -202,7 +216,7 @@ static int frame_ref_server(tenon_conn *conn, uint8_t first, size_t n)
 }
 
 /* One more frame of the reference, or its end; 0 if it has to wait. */
-static int ref_step(tenon_conn *conn)
+static int next_of_ref(tenon_conn *conn)
 {
     size_t n = ref_frame_size(conn);
     int begins = (conn->bits & BIT_REF_FIRST) != 0;
@@ -221,48 +235,51 @@ static int ref_step(tenon_conn *conn)
     return 1;
 }
 
+/* What makes a single frame was accepted as much as a copy in the queue was, so it
+ * goes out; only a message of several frames is broken off. */
+static int ref_step(tenon_conn *conn, int cut)
+{
+    if (!cut)
+        return next_of_ref(conn);
+    if ((conn->bits & BIT_REF_FIRST) == 0 || (conn->deflate & DEFLATE_REF) != 0 || conn->ref_left > ref_frame_size(conn))
+        drop_ref(conn);
+    return 0;
+}
+
 void tenon_send_waiting(tenon_conn *conn)
 {
     if (conn->queue.size == 0)
         return;
-    for (;;) {
+    do {
         if (conn->bits & BIT_PONG_PENDING)
             put_pong(conn);
-        if ((conn->bits & (BIT_PONG_PENDING | BIT_REF)) != BIT_REF || !ref_step(conn))
-            break;
-    }
+    } while ((conn->bits & (BIT_PONG_PENDING | BIT_REF)) == BIT_REF && conn->ref_step(conn, 0));
     if ((conn->bits & (BIT_CLOSE_PENDING | BIT_REF | BIT_PONG_PENDING)) == BIT_CLOSE_PENDING)
         put_close(conn);
 }
 
 void tenon_send_pong(tenon_conn *conn, const uint8_t *payload, size_t n)
 {
-    int missed = (conn->bits & BIT_PONG_PENDING) != 0 || conn->queue.size == 0;
-    if (conn->stats != NULL && missed)
-        conn->stats->pongs_skipped++;
+    if ((conn->bits & BIT_PONG_PENDING) != 0 || conn->queue.size == 0)
+        tenon_conn_count(conn, STAT(pongs_skipped), 1);
     if (conn->queue.size == 0)
         return;
     if (n > 0)
         memcpy(pong_slot(conn), payload, n);
     conn->pong_size = (uint8_t)n;
     conn->bits |= BIT_PONG_PENDING;
-    tenon_send_waiting(conn);
 }
 
 int tenon_send_ping(tenon_conn *conn)
 {
     uint8_t payload[4];
-    uint32_t number = conn->ping_number + 1;
     if (!has_room(conn, CONTROL_FRAME_MAX))
         return 0;
-    payload[0] = (uint8_t)(number >> 24);
-    payload[1] = (uint8_t)(number >> 16 & 0xff);
-    payload[2] = (uint8_t)(number >> 8 & 0xff);
-    payload[3] = (uint8_t)(number & 0xff);
+    tenon_word_put(payload, conn->ping_number + 1);
     if (put_frame(conn, 0x80 | TENON_OP_PING, payload, sizeof payload) != TENON_OK)
         return 1;
-    conn->ping_number = number;
-    conn->mark = conn->acked + conn->queue.pending;
+    conn->ping_number++;
+    conn->mark = conn->queue.pending;
     conn->bits = (conn->bits & ~BIT_PING_SENT) | BIT_PING_QUEUED;
     return 1;
 }
@@ -273,15 +290,12 @@ void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size)
     conn->close_size = (uint8_t)reason_size;
     conn->bits |= BIT_CLOSE_PENDING;
     conn->want_room = 0;
-    tenon_send_waiting(conn);
 }
 
-/* What makes a single frame was accepted as much as a copy in the queue was, so it
- * goes out; only a message of several frames is broken off. */
 void tenon_send_cut(tenon_conn *conn)
 {
-    if ((conn->bits & BIT_REF_FIRST) == 0 || (conn->deflate & DEFLATE_REF) != 0 || conn->ref_left > ref_frame_size(conn))
-        drop_ref(conn);
+    if (conn->bits & BIT_REF)
+        conn->ref_step(conn, 1);
 }
 
 /* ------------------------------------------------------- the program's sends */
@@ -333,16 +347,8 @@ static int check_room(tenon_conn *conn, uint64_t need)
 /* Octets on the wire of n octets of data, cut into frames of at most max. */
 static uint64_t framed_size(const tenon_conn *conn, size_t n, size_t max)
 {
-    uint64_t full, size;
-    size_t rest;
-    if (n <= max)
-        return header_size(conn, n) + (uint64_t)n;
-    full = n / max;
-    rest = n % max;
-    size = full * (header_size(conn, max) + max);
-    if (rest > 0)
-        size += header_size(conn, rest) + rest;
-    return size;
+    size_t full = n > max ? (n - 1) / max : 0; /* the last one has the rest, from 1 to max */
+    return (uint64_t)full * header_size(conn, max) + header_size(conn, n - full * max) + n;
 }
 
 /* All of data, in as many frames as it takes. first: opcode and RSV bits of the
@@ -362,7 +368,7 @@ static int put_data(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t
 
 int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, int fin)
 {
-    return put_data(conn, first, data, n, tenon_limit(conn->config->max_frame_out, 65536), fin);
+    return put_data(conn, first, data, n, frame_max(conn), fin);
 }
 
 /* Whether a data send is compressed. */
@@ -385,7 +391,7 @@ static int check_block(tenon_conn *conn)
  * of which RSV1 says that the message is compressed; 0 for a part that goes on. */
 static int put_part(tenon_conn *conn, unsigned opcode, const void *data, size_t n, int compress, int fin)
 {
-    size_t max = tenon_limit(conn->config->max_frame_out, 65536);
+    size_t max = frame_max(conn);
     int status = compress ? check_block(conn) : TENON_OK;
     if (status == TENON_OK)
         status = check_room(conn, compress ? transform(conn)->bound(conn, n) : framed_size(conn, n, max));
@@ -439,7 +445,7 @@ static int is_simple(const tenon_conn *conn, int opcode, const void *data, size_
         return 0;
     if (opcode != TENON_BINARY && (opcode != TENON_TEXT || flags != TENON_TRUSTED))
         return 0;
-    return rsv_of(flags) == 0 && n <= tenon_limit(conn->config->max_frame_out, 65536) &&
+    return rsv_of(flags) == 0 && n <= frame_max(conn) &&
            TENON_FRAME_HEADER_MAX + n <= tenon_queue_room(&conn->queue);
 }
 
@@ -500,6 +506,7 @@ static int begin_ref(tenon_conn *conn, unsigned opcode, const void *data, size_t
     conn->ref_data = (const uint8_t *)data;
     conn->ref_left = n;
     conn->ref_cookie = cookie;
+    conn->ref_step = ref_step;
     conn->ref_opcode = (uint8_t)(compress ? opcode | TENON_RSV1 : opcode);
     if (compress)
         conn->deflate |= DEFLATE_REF;
@@ -573,17 +580,16 @@ int tenon_send_prepared(tenon_conn *conn, const tenon_prepared *prepared, uint32
 
 static int send_control(tenon_conn *conn, uint8_t opcode, const void *data, size_t n)
 {
-    size_t need;
+    int status = TENON_ERR_AGAIN;
     if (conn == NULL || (data == NULL && n > 0))
         return TENON_ERR_NULL;
     if (n > TENON_CONTROL_MAX)
         return TENON_ERR_CONTROL_SIZE;
     if (!may_send(conn))
         return TENON_ERR_STATE;
-    need = header_size(conn, n) + n;
-    if (!has_room(conn, need) || (conn->bits & BIT_PONG_PENDING) != 0)
-        return again(conn, need);
-    return put_frame(conn, 0x80 | opcode, data, n);
+    if ((conn->bits & BIT_PONG_PENDING) == 0)
+        status = put_control(conn, opcode, data, n);
+    return status == TENON_ERR_AGAIN ? again(conn, header_size(conn, n) + n) : status;
 }
 
 int tenon_ping(tenon_conn *conn, const void *data, size_t n)
@@ -627,10 +633,11 @@ int tenon_close(tenon_conn *conn, int code, const char *reason, size_t n)
     if (conn->queue.size == 0)
         return TENON_ERR_STATE;
     if (n > 0)
-        memcpy(close_slot(conn), reason, n);
+        memcpy(close_slot(conn) + 2, reason, n); /* the code comes before it */
     conn->bits |= BIT_CLOSE_ASKED;
     if (conn->cause == TENON_CAUSE_NONE)
         conn->cause = TENON_LOCAL;
     tenon_send_close(conn, (uint16_t)code, n);
+    tenon_send_waiting(conn);
     return TENON_OK;
 }
