@@ -12,7 +12,7 @@
 /* The attempt is over, and nothing can be said to the server about it. */
 static int give_up(tenon_conn *conn, uint16_t rule, uint64_t offset)
 {
-    tenon_conn_fault(conn, rule, offset, TENON_LOCAL);
+    tenon_conn_fault(conn, rule, offset);
     tenon_conn_end(conn);
     return STEP_AGAIN;
 }
@@ -64,7 +64,8 @@ static uint64_t body_size(const tenon_head *head)
 /* A final answer that opens nothing: the program may look at it. */
 static int show_response(tenon_conn *conn, const tenon_head *head)
 {
-    tenon_conn_fault(conn, TENON_RULE_STATUS, conn->offset - 1, TENON_REMOTE);
+    tenon_conn_blame(conn, TENON_REMOTE);
+    tenon_conn_fault(conn, TENON_RULE_STATUS, conn->offset - 1);
     conn->phase = TENON_PHASE_BODY;
     conn->u.body_left = body_size(head);
     conn->since = conn->now;

@@ -219,7 +219,7 @@ static void codec_failed(tenon_conn *conn)
         overtaken(conn);
     conn->ref_left = 0;
     conn->bits &= ~BIT_REF_FIRST;
-    tenon_conn_fault(conn, TENON_RULE_CODEC, conn->offset, TENON_LOCAL);
+    tenon_conn_fault(conn, TENON_RULE_CODEC, conn->offset);
     tenon_conn_drain(conn);
     if ((conn->bits & (BIT_CLOSE_SENT | BIT_CLOSE_PENDING)) == 0)
         tenon_send_close(conn, TENON_CLOSE_INTERNAL, 0);
@@ -235,9 +235,13 @@ static void message_over(tenon_conn *conn)
 static int put(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, int end)
 {
     tenon_deflater *d = conn->deflater;
-    int last = 0;
+    int last = 0, status = tenon_send_check_block(conn);
+    if (status == TENON_OK)
+        status = tenon_send_check_room(conn, bound(conn, n));
+    if (status != TENON_OK)
+        return status;
     while (!last) {
-        int status = tenon_deflater_run(d, &data, &n, end);
+        status = tenon_deflater_run(d, &data, &n, end);
         if (status != TENON_OK) {
             codec_failed(conn);
             tenon_send_waiting(conn);
@@ -435,7 +439,7 @@ static int is_between(unsigned value, unsigned least, unsigned most)
 int tenon_config_deflate(tenon_config *config, const tenon_deflate *deflate)
 {
     static const struct tenon_transform transform = {offer, answer, undo,  judge, opened, chosen,
-                                                     bound, put,    put_ref, step,  wants,  overtaken};
+                                                     put,   put_ref, step,  wants,  overtaken};
     const tenon_codec *codec;
     if (config == NULL || deflate == NULL || deflate->codec == NULL)
         return TENON_ERR_NULL;

@@ -70,37 +70,36 @@ static size_t rx_used(const tenon_conn *conn)
         return conn->held;
     if (conn->held > 0)
         return TENON_RX_RESERVE + conn->held;
-    if (in_frames(conn) && conn->inside && (conn->u.frame.header.first & 0x08) != 0 &&
-        conn->u.frame.left < conn->u.frame.header.size)
+    if (in_frames(conn) && conn->inside == INSIDE_BEGUN && (conn->u.frame.header.first & 0x08) != 0)
         return TENON_RX_RESERVE; /* a control frame in pieces */
     return reason;
 }
 
 /* Whether rx may become this one. */
-static int check_rx(const tenon_conn *conn, const void *rx, size_t size)
+static TENON_SMALL_INLINE int check_rx(const tenon_conn *conn, const void *rx, size_t size)
 {
     if (rx == NULL && size > 0)
         return TENON_ERR_NULL;
     if (size < TENON_RX_MIN && rx != NULL)
         return TENON_ERR_SIZE;
-    if (((conn->bits & BIT_EVENT) != 0 && (conn->bits & BIT_IN_RX) != 0) || (conn->bits & BIT_HEAD) != 0)
+    if (conn->bits & (BIT_IN_RX | BIT_HEAD))
         return TENON_ERR_BUSY;
-    if (rx == NULL)
-        return rx_used(conn) > 0 ? TENON_ERR_BUSY : TENON_OK;
-    return size < rx_used(conn) ? TENON_ERR_SIZE : TENON_OK;
+    if (size >= rx_used(conn))
+        return TENON_OK;
+    return rx == NULL ? TENON_ERR_BUSY : TENON_ERR_SIZE;
 }
 
-static void set_rx(tenon_conn *conn, uint8_t *rx, size_t size)
+static TENON_SMALL_INLINE void set_rx(tenon_conn *conn, uint8_t *rx, size_t size)
 {
     size_t used = rx_used(conn);
-    if (rx != NULL && used > 0 && rx != conn->rx)
+    if (used > 0)
         memmove(rx, conn->rx, used);
     conn->rx = rx;
     conn->rx_size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
     conn->bits &= ~BIT_WANTS_RX;
 }
 
-static int check_tx(const tenon_conn *conn, const void *tx, size_t size)
+static TENON_SMALL_INLINE int check_tx(const tenon_conn *conn, const void *tx, size_t size)
 {
     uint32_t waiting = BIT_REF | BIT_PONG_PENDING | BIT_CLOSE_PENDING;
     if (tx == NULL && size > 0)
@@ -112,7 +111,7 @@ static int check_tx(const tenon_conn *conn, const void *tx, size_t size)
     return TENON_OK;
 }
 
-static void set_tx(tenon_conn *conn, uint8_t *tx, size_t size)
+static TENON_SMALL_INLINE void set_tx(tenon_conn *conn, uint8_t *tx, size_t size)
 {
     size_t ring = tx == NULL ? 0 : size - TENON_TX_RESERVE;
     tenon_queue_init(&conn->queue, tx, ring > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)ring);
@@ -277,16 +276,22 @@ uint32_t tenon_wants(const tenon_conn *conn)
         return 0;
     if (conn->phase == TENON_PHASE_DEAD)
         return TENON_WANTS_CLOSE;
-    wants |= (conn->bits & BIT_EVENT) == 0 && wants_input(conn) ? TENON_WANTS_READ : 0u;
-    wants |= conn->queue.pending > 0 ? TENON_WANTS_WRITE : 0u;
+    if ((conn->bits & BIT_EVENT) == 0 && wants_input(conn))
+        wants |= TENON_WANTS_READ;
+    if (conn->queue.pending > 0)
+        wants |= TENON_WANTS_WRITE;
     if (conn->bits & BIT_WANTS_RX)
         wants |= conn->deflate & DEFLATE_WANTS_INFLATE ? TENON_WANTS_INFLATE : TENON_WANTS_RX;
     if (conn->deflate & DEFLATE_ON)
         wants |= conn->config->transform->wants(conn);
-    wants |= wants_tx(conn) ? TENON_WANTS_TX : 0u;
-    wants |= conn->phase == TENON_PHASE_DECIDE ? TENON_WANTS_DECISION : 0u;
-    wants |= wants_shut(conn) ? TENON_WANTS_SHUT_WR : 0u;
-    wants |= wants_next(conn) ? TENON_WANTS_NEXT : 0u;
+    if (wants_tx(conn))
+        wants |= TENON_WANTS_TX;
+    if (conn->phase == TENON_PHASE_DECIDE)
+        wants |= TENON_WANTS_DECISION;
+    if (wants_shut(conn))
+        wants |= TENON_WANTS_SHUT_WR;
+    if (wants_next(conn))
+        wants |= TENON_WANTS_NEXT;
     return wants;
 }
 
@@ -421,7 +426,7 @@ int tenon_sent(tenon_conn *conn, size_t n)
     if (conn->bits & (BIT_PONG_PENDING | BIT_REF | BIT_CLOSE_PENDING))
         tenon_send_waiting(conn);
     if (conn->queue.done > 0)
-        conn->lone_max = 0; /* RELEASED comes first */
+        tenon_conn_detain(conn); /* RELEASED comes first */
     tenon_timer_output(conn);
     return TENON_OK;
 }
@@ -516,7 +521,7 @@ int tenon_conn_event(tenon_conn *conn, int type, const void *data, size_t n)
 }
 
 /* How it ends, as far as it is known. */
-static void fill_ending(const tenon_conn *conn, tenon_event *event)
+static TENON_SMALL_INLINE void fill_ending(const tenon_conn *conn, tenon_event *event)
 {
     event->type = TENON_EV_CLOSED;
     event->cause = conn->cause;
@@ -535,7 +540,7 @@ static void fill_ending(const tenon_conn *conn, tenon_event *event)
     }
 }
 
-static void fill(const tenon_conn *conn, tenon_event *event)
+static TENON_SMALL_INLINE void fill(const tenon_conn *conn, tenon_event *event)
 {
     memset(event, 0, sizeof *event);
     event->type = conn->event_type;
@@ -620,37 +625,32 @@ static void leave_event(tenon_conn *conn)
 /* The close code that tells the peer which rule was broken (RFC 6455, 7.4.1). */
 static uint16_t close_code(uint16_t rule)
 {
-    switch (rule) {
-    case TENON_RULE_UTF8:
-    case TENON_RULE_UTF8_END:
-    case TENON_RULE_CLOSE_UTF8:
-    case TENON_RULE_DEFLATE:
-    case TENON_RULE_DEFLATE_END:
-    case TENON_RULE_DEFLATE_EMPTY:
-        return TENON_CLOSE_DATA;
-    case TENON_RULE_CODEC:
-        return TENON_CLOSE_INTERNAL;
-    case TENON_RULE_MESSAGE_SIZE:
-        return TENON_CLOSE_TOO_BIG;
-    case TENON_RULE_FRAGMENTS:
-    case TENON_RULE_CONTROL_FLOOD:
-        return TENON_CLOSE_POLICY;
-    case TENON_RULE_IDLE_TIMEOUT:
+    static const uint8_t codes[] = { /* from TENON_RULE_UTF8 on; 0: as for all others */
+        TENON_CLOSE_DATA - 1000,   TENON_CLOSE_DATA - 1000,   0, 0, TENON_CLOSE_DATA - 1000, /* to CLOSE_UTF8 */
+        TENON_CLOSE_TOO_BIG - 1000, TENON_CLOSE_POLICY - 1000, TENON_CLOSE_POLICY - 1000, 0, /* to CONTROL_FLOOD */
+        TENON_CLOSE_DATA - 1000,   TENON_CLOSE_DATA - 1000,   TENON_CLOSE_DATA - 1000,   0, /* to DEFLATE_EMPTY */
+        TENON_CLOSE_INTERNAL - 1000};
+    unsigned from = (unsigned)rule - TENON_RULE_UTF8;
+    if (rule == TENON_RULE_IDLE_TIMEOUT)
         return TENON_CLOSE_GOING_AWAY;
-    default:
-        return TENON_CLOSE_PROTOCOL;
-    }
+    return rule >= TENON_RULE_UTF8 && from < sizeof codes && codes[from] != 0 ? 1000u + codes[from]
+                                                                              : (uint16_t)TENON_CLOSE_PROTOCOL;
 }
 
-void tenon_conn_fault(tenon_conn *conn, uint16_t rule, uint64_t offset, int cause)
+void tenon_conn_blame(tenon_conn *conn, int cause)
+{
+    if (conn->cause == TENON_CAUSE_NONE)
+        conn->cause = (uint8_t)cause;
+}
+
+void tenon_conn_fault(tenon_conn *conn, uint16_t rule, uint64_t offset)
 {
     if ((conn->bits & BIT_FAILED) != 0 || is_clean(conn))
         return;
     conn->bits |= BIT_FAILED;
     conn->rule = rule;
     conn->fault = offset;
-    if (conn->cause == TENON_CAUSE_NONE)
-        conn->cause = (uint8_t)cause;
+    tenon_conn_blame(conn, TENON_LOCAL);
 }
 
 void tenon_conn_drain(tenon_conn *conn)
@@ -676,7 +676,7 @@ void tenon_conn_hang_up(tenon_conn *conn, uint16_t code)
 
 void tenon_conn_fail(tenon_conn *conn, uint16_t rule, uint64_t offset)
 {
-    tenon_conn_fault(conn, rule, offset, TENON_LOCAL);
+    tenon_conn_fault(conn, rule, offset);
     tenon_conn_hang_up(conn, close_code(rule));
 }
 
@@ -687,12 +687,10 @@ void tenon_conn_end(tenon_conn *conn)
         conn->sent_code = 0;
     }
     tenon_queue_drop(&conn->queue);
+    tenon_conn_drain(conn);
     conn->phase = TENON_PHASE_END;
     conn->in_left = 0;
-    conn->held = 0;
-    conn->want_room = 0;
-    conn->deflate &= (uint8_t)~DEFLATE_STAGED;
-    conn->bits &= ~(BIT_PONG_PENDING | BIT_CLOSE_PENDING | BIT_WANTS_RX | BIT_HEAD | BIT_STALL);
+    conn->bits &= ~(BIT_PONG_PENDING | BIT_CLOSE_PENDING | BIT_STALL);
 }
 
 int tenon_abort(tenon_conn *conn, int cause)
@@ -704,7 +702,8 @@ int tenon_abort(tenon_conn *conn, int cause)
     if (conn->phase == TENON_PHASE_DEAD)
         return TENON_ERR_STATE;
     conn->bits &= ~(BIT_EVENT | BIT_LONE | BIT_AGAIN | BIT_IN_LENT | BIT_IN_RX);
-    tenon_conn_fault(conn, TENON_RULE_ABORT, conn->offset, cause);
+    tenon_conn_blame(conn, cause);
+    tenon_conn_fault(conn, TENON_RULE_ABORT, conn->offset);
     tenon_conn_end(conn);
     return TENON_OK;
 }
@@ -714,7 +713,8 @@ static int eof_step(tenon_conn *conn)
 {
     if (conn->phase == TENON_PHASE_DRAIN)
         return STEP_IDLE;
-    tenon_conn_fault(conn, TENON_RULE_EOF, conn->offset, TENON_REMOTE);
+    tenon_conn_blame(conn, TENON_REMOTE);
+    tenon_conn_fault(conn, TENON_RULE_EOF, conn->offset);
     if (conn->phase != TENON_PHASE_FRAMES) {
         tenon_conn_end(conn);
         return STEP_AGAIN;
@@ -733,7 +733,7 @@ static int released(tenon_conn *conn, void *cookie)
     return STEP_EVENT;
 }
 
-static int output_step(tenon_conn *conn)
+static TENON_SMALL_INLINE int output_step(tenon_conn *conn)
 {
     void *cookie;
     if (conn->phase < TENON_PHASE_END && (conn->bits & (BIT_REF | BIT_PONG_PENDING | BIT_CLOSE_PENDING)) != 0)

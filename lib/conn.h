@@ -71,6 +71,9 @@ enum {
 #define BIT_REQUESTED 0x20000000u     /* client: the request was queued */
 #define BIT_PLAIN 0x40000000u         /* server: the request asks for no upgrade */
 
+/* tenon_conn.inside: nothing of the payload was taken, or perhaps something */
+enum { INSIDE = 1, INSIDE_BEGUN = 2 };
+
 /* tenon_conn.deflate; the first two are TENON_DEFLATE_RESET_OUT and _IN */
 #define DEFLATE_ON 0x04u             /* agreed */
 #define DEFLATE_WANTS_INFLATE 0x08u  /* with BIT_WANTS_RX: what it stands for */
@@ -82,7 +85,7 @@ enum {
 struct tenon_conn {
     uint32_t bits;
     uint8_t phase;
-    uint8_t inside;     /* 1 from a frame's header to its last octet */
+    uint8_t inside;     /* 0, or from a frame's header to its last octet an INSIDE value */
     uint8_t deflate;    /* permessage-deflate: DEFLATE_ bits */
     uint8_t event_type; /* of the current event */
 
@@ -206,9 +209,7 @@ struct tenon_transform {
     void (*opened)(tenon_conn *conn);
     /* Whether a data send with these flags is compressed. */
     int (*chosen)(const tenon_conn *conn, size_t n, uint32_t flags);
-    /* Most octets of ring that a part of n takes. */
-    uint64_t (*bound)(const tenon_conn *conn, size_t n);
-    /* Puts a part of a message; there is room. */
+    /* Puts a part of a message, all of it or nothing. */
     int (*put)(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, int end);
     /* Puts the next frame of the reference: 0 if it has to wait. */
     int (*put_ref)(tenon_conn *conn);
@@ -224,6 +225,22 @@ struct tenon_transform {
 static inline uint32_t tenon_limit(uint32_t value, uint32_t standard)
 {
     return value == 0 ? standard : value;
+}
+
+/* Something else is to be told before the next message. */
+static inline void tenon_conn_detain(tenon_conn *conn)
+{
+#if TENON_SMALL
+    (void)conn; /* nobody takes the straight line */
+#else
+    conn->lone_max = 0;
+#endif
+}
+
+/* RSV bits that are not the library's own. */
+static inline uint8_t tenon_conn_foreign(const tenon_conn *conn)
+{
+    return conn->deflate & DEFLATE_ON ? TENON_RSV2 | TENON_RSV3 : TENON_RSV1 | TENON_RSV2 | TENON_RSV3;
 }
 
 /* Adds to a counter, if they are wanted. */
@@ -251,8 +268,12 @@ TENON_INTERNAL int tenon_conn_event(tenon_conn *conn, int type, const void *data
 /* n lent octets are used up. */
 TENON_INTERNAL void tenon_conn_consume(tenon_conn *conn, size_t n);
 
-/* The connection breaks off for that reason; the first reason stays. */
-TENON_INTERNAL void tenon_conn_fault(tenon_conn *conn, uint16_t rule, uint64_t offset, int cause);
+/* Who ended the connection, unless that is known. */
+TENON_INTERNAL void tenon_conn_blame(tenon_conn *conn, int cause);
+
+/* The connection breaks off for that reason, and TENON_LOCAL is to blame if nobody was;
+ * the first reason stays. */
+TENON_INTERNAL void tenon_conn_fault(tenon_conn *conn, uint16_t rule, uint64_t offset);
 
 /* Nothing more is received: drain, and a Close with that code unless there was one, or
  * code is 0. It waits for who sends next. */
@@ -282,7 +303,7 @@ TENON_INTERNAL uint64_t tenon_conn_head_offset(const tenon_conn *conn, const cha
 
 /* recv.c: works on lent input in PHASE_FRAMES: a STEP_ value. */
 TENON_INTERNAL int tenon_recv_step(tenon_conn *conn);
-/* What lone_max is now. */
+/* What lone_max is now, where next.c looks at it. */
 TENON_INTERNAL uint32_t tenon_recv_lone_max(const tenon_conn *conn);
 TENON_INTERNAL size_t tenon_recv_needed(const tenon_conn *conn);
 /* Its parts, which compress.c uses too. */
@@ -309,8 +330,8 @@ TENON_INTERNAL int tenon_recv_tell(tenon_conn *conn, const uint8_t *data, size_t
 TENON_INTERNAL void tenon_send_waiting(tenon_conn *conn);
 /* Answers a Ping with what waits next. */
 TENON_INTERNAL void tenon_send_pong(tenon_conn *conn, const uint8_t *payload, size_t n);
-/* An own Ping; 0 if there is no room. */
-TENON_INTERNAL int tenon_send_ping(tenon_conn *conn);
+/* An own Ping, if there is room. */
+TENON_INTERNAL void tenon_send_ping(tenon_conn *conn);
 /* A Close with this code (TENON_CLOSE_NONE: empty) waits, its reason already in its slot. */
 TENON_INTERNAL void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size);
 /* For compress.c: room for a frame of so much payload; the most that one frame should
@@ -318,6 +339,9 @@ TENON_INTERNAL void tenon_send_close(tenon_conn *conn, uint16_t code, size_t rea
 TENON_INTERNAL int tenon_send_has_room(const tenon_conn *conn, size_t payload);
 TENON_INTERNAL size_t tenon_send_frame_max(const tenon_conn *conn);
 TENON_INTERNAL int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, int fin);
+/* Refuses for want of so much room, or of the block to compress with. */
+TENON_INTERNAL int tenon_send_check_room(tenon_conn *conn, uint64_t need);
+TENON_INTERNAL int tenon_send_check_block(tenon_conn *conn);
 /* The conversation ends: a reference of several frames goes no further. */
 TENON_INTERNAL void tenon_send_cut(tenon_conn *conn);
 
@@ -325,7 +349,7 @@ TENON_INTERNAL void tenon_send_cut(tenon_conn *conn);
 /* Whether lent octets, or those taken in to be inflated, wait for memory: nothing can
  * be done about a timer then. */
 TENON_INTERNAL int tenon_timer_rests(const tenon_conn *conn);
-/* Whether a deadline has passed. */
+/* Whether a deadline has passed: which, or 0. */
 TENON_INTERNAL int tenon_timer_due(const tenon_conn *conn);
 /* Acts on the earliest deadline that has passed: 1 if it did. */
 TENON_INTERNAL int tenon_timer_fire(tenon_conn *conn);

@@ -22,16 +22,23 @@ static inline void tenon_word_put(uint8_t *out, uint32_t word)
     out[3] = (uint8_t)(word & 0xff);
 }
 
+/* Octets of length behind octet 1. */
+static inline size_t tenon_length_size(uint64_t payload)
+{
+    return payload < TENON_LENGTH_16 ? 0u : payload <= UINT16_MAX ? 2u : 8u;
+}
+
 /* Writes all but the key; payload is at most 2^63 - 1. Returns the octets. */
 static inline size_t tenon_header_put(uint8_t *out, uint8_t first, int masked, uint64_t payload)
 {
+    size_t size = tenon_length_size(payload);
     uint8_t mask = masked ? TENON_MASK_BIT : 0;
     out[0] = first;
-    if (payload < TENON_LENGTH_16) {
+    if (size == 0) {
         out[1] = (uint8_t)(mask | payload);
         return 2;
     }
-    if (payload <= UINT16_MAX) {
+    if (size == 2) {
         out[1] = mask | TENON_LENGTH_16;
         out[2] = (uint8_t)(payload >> 8);
         out[3] = (uint8_t)(payload & 0xff);

@@ -11,7 +11,7 @@ static uint32_t at(const tenon_queue *queue, uint32_t distance)
 }
 
 /* Octets from a distance to the end of the ring memory. */
-static size_t run_length(const tenon_queue *queue, uint32_t distance)
+static TENON_SMALL_INLINE size_t run_length(const tenon_queue *queue, uint32_t distance)
 {
     return queue->size - at(queue, distance);
 }
@@ -28,11 +28,6 @@ void tenon_queue_init(tenon_queue *queue, uint8_t *ring, uint32_t size)
     memset(queue, 0, sizeof *queue);
     queue->ring = ring;
     queue->size = size;
-}
-
-size_t tenon_queue_room(const tenon_queue *queue)
-{
-    return queue->size - queue->used;
 }
 
 void tenon_queue_put(tenon_queue *queue, const void *data, size_t n)

@@ -48,7 +48,10 @@ struct tenon_queue_refs {
 TENON_INTERNAL void tenon_queue_init(tenon_queue *queue, uint8_t *ring, uint32_t size);
 
 /* Ring octets that are free. */
-TENON_INTERNAL size_t tenon_queue_room(const tenon_queue *queue);
+static inline size_t tenon_queue_room(const tenon_queue *queue)
+{
+    return queue->size - queue->used;
+}
 
 /* Where the next n octets go, for which there is room, if they lie in one run there;
  * else NULL. And who has put them there appends them. */

@@ -17,7 +17,7 @@ int tenon_recv_whole(const tenon_conn *conn)
 }
 
 /* After an own Close messages may be of no interest. */
-static int is_dropped(const tenon_conn *conn)
+static TENON_SMALL_APART int is_dropped(const tenon_conn *conn)
 {
     return (conn->bits & BIT_CLOSE_ASKED) != 0 && (conn->config->flags & TENON_DROP_AFTER_CLOSE) != 0;
 }
@@ -40,38 +40,37 @@ uint64_t tenon_recv_limit(const tenon_conn *conn)
 
 /* ------------------------------------------------------------- frame headers */
 
-/* Whether so many frames are as many as the limit lets pass. */
+/* Whether so many frames are as many as the limit lets pass. Counts end below TENON_OFF. */
 static int reached(uint32_t count, uint32_t limit)
 {
-    return limit != TENON_OFF && count >= tenon_limit(limit, 65536);
-}
-
-/* RSV bits that are defined for such a frame (RFC 6455, 5.2). */
-static uint8_t granted(const tenon_conn *conn, uint8_t first)
-{
-    if (is_control(first))
-        return 0;
-    return (first & 0x0f) == TENON_CONTINUATION ? conn->rsv_next : conn->rsv_first;
+    return count >= tenon_limit(limit, 65536);
 }
 
 /* What a first octet breaks by its place in the connection; what it breaks by itself is
  * for tenon_header_take to say. */
-static uint16_t judge_first(const tenon_conn *conn, uint8_t first)
+static TENON_SMALL_INLINE uint16_t judge_first(const tenon_conn *conn, uint8_t first)
 {
     const tenon_config *config = conn->config;
     const tenon_message *message = &conn->u.frame.message;
-    uint16_t rule;
-    if (first & 0x70 & ~granted(conn, first))
+    uint8_t granted = conn->rsv_first; /* what is defined (RFC 6455, 5.2) */
+    uint32_t count = 0, limit = 0;
+    uint16_t order = TENON_RULE_NONE, beyond = TENON_RULE_CONTROL_FLOOD;
+    if (is_control(first)) {
+        granted = 0;
+        count = conn->controls;
+        limit = config->max_control;
+    } else if ((first & 0x0f) <= TENON_BINARY) {
+        order = tenon_message_order(message, first);
+    }
+    if ((first & 0x0f) == TENON_CONTINUATION) {
+        granted = conn->rsv_next;
+        count = message->fragments;
+        limit = config->max_fragments;
+        beyond = TENON_RULE_FRAGMENTS;
+    }
+    if (first & 0x70 & ~granted)
         return TENON_RULE_RSV;
-    if (is_control(first))
-        return reached(conn->controls, config->max_control) ? TENON_RULE_CONTROL_FLOOD : TENON_RULE_NONE;
-    if ((first & 0x0f) > TENON_BINARY)
-        return TENON_RULE_NONE;
-    rule = tenon_message_order(message, first);
-    if (rule == TENON_RULE_NONE && (first & 0x0f) == TENON_CONTINUATION &&
-        reached(message->fragments, config->max_fragments))
-        return TENON_RULE_FRAGMENTS;
-    return rule;
+    return order == TENON_RULE_NONE && reached(count, limit) ? beyond : order;
 }
 
 /* Whether a data frame belongs to a compressed message (RFC 7692, 6). */
@@ -114,11 +113,8 @@ static uint16_t take_header(tenon_conn *conn, uint8_t octet)
 
 static int text_checked(const tenon_conn *conn, uint8_t first)
 {
-    if (conn->bits & BIT_OPAQUE)
-        return 0;
-    if (is_compressed(conn, first))
-        first &= 0xbf; /* a bit of the library's own */
-    return (conn->config->flags & TENON_RELAY) == 0 || (first & 0x70) == 0;
+    return (conn->bits & BIT_OPAQUE) == 0 &&
+           ((conn->config->flags & TENON_RELAY) == 0 || (first & tenon_conn_foreign(conn)) == 0);
 }
 
 static void begin_frame(tenon_conn *conn)
@@ -126,10 +122,10 @@ static void begin_frame(tenon_conn *conn)
     tenon_header_in *h = &conn->u.frame.header;
     conn->u.frame.left = h->size;
     h->have = 0;
-    conn->inside = 1;
+    conn->inside = INSIDE;
     tenon_conn_count(conn, STAT(frames_in), 1);
     if (is_control(h->first)) {
-        conn->controls += conn->controls < UINT32_MAX;
+        conn->controls += conn->controls < TENON_OFF - 1;
         memset(&conn->u.frame.reason, 0, sizeof conn->u.frame.reason);
         return;
     }
@@ -140,7 +136,7 @@ static void begin_frame(tenon_conn *conn)
 }
 
 /* Octets of a header, up to its end or the first that breaks a rule. */
-static int header_step(tenon_conn *conn)
+static TENON_SMALL_INLINE int header_step(tenon_conn *conn)
 {
     size_t n = 0;
     while (n < conn->in_left) {
@@ -180,6 +176,7 @@ size_t tenon_recv_lent(const tenon_conn *conn)
  * if it is text; NULL: they belong to none. */
 static size_t fetch(tenon_conn *conn, tenon_message *message, uint8_t *dst, size_t n)
 {
+    conn->inside = INSIDE_BEGUN;
     n = tenon_message_take(message, dst, conn->in, n, tenon_recv_key(conn), tenon_recv_phase(conn));
     conn->u.frame.left -= n;
     tenon_conn_consume(conn, n);
@@ -228,52 +225,53 @@ static int close_arrived(tenon_conn *conn)
     }
     conn->received_code = code;
     conn->bits |= BIT_CLOSE_RECEIVED;
-    if (conn->cause == TENON_CAUSE_NONE)
-        conn->cause = TENON_REMOTE;
+    tenon_conn_blame(conn, TENON_REMOTE);
     tenon_conn_hang_up(conn, (conn->config->flags & TENON_RELAY) == 0 ? code : 0);
-    return tenon_conn_event(conn, TENON_EV_CLOSE, n > 2 ? conn->rx + 2 : NULL, n > 2 ? n - 2 : 0);
+    n = conn->reason_size;
+    return tenon_conn_event(conn, TENON_EV_CLOSE, n > 0 ? conn->rx + 2 : NULL, n);
 }
 
-/* Checks the payload of a Close as it comes: octets from..to of it are new. */
-static int judge_close(tenon_conn *conn, size_t from, size_t to)
+/* Checks the payload of a Close as it comes: octets i..to of it are new. */
+static TENON_SMALL_APART int judge_close(tenon_conn *conn, size_t i, size_t to)
 {
-    uint64_t start = conn->offset - to;
-    size_t skip = from < 2 ? 2 : from;
-    size_t good;
-    if (from < 2 && to >= 2 && !tenon_close_code_valid((uint32_t)(conn->rx[0] << 8 | conn->rx[1]))) {
-        tenon_conn_fail(conn, TENON_RULE_CLOSE_CODE, start + 1);
-        return 0;
+    tenon_utf8 *reason = &conn->u.frame.reason;
+    uint16_t rule = TENON_RULE_NONE;
+    for (; rule == TENON_RULE_NONE && i < to; i++) {
+        if (i == 1 && !tenon_close_code_valid((uint32_t)(conn->rx[0] << 8 | conn->rx[1])))
+            rule = TENON_RULE_CLOSE_CODE;
+        else if (i > 1 && tenon_utf8_check(reason, conn->rx + i, 1) == 0)
+            rule = TENON_RULE_CLOSE_UTF8;
     }
-    if (to <= skip)
+    if (rule == TENON_RULE_NONE && conn->u.frame.left == 0 && reason->need > 0)
+        rule = TENON_RULE_CLOSE_UTF8;
+    if (rule == TENON_RULE_NONE)
         return 1;
-    good = tenon_utf8_check(&conn->u.frame.reason, conn->rx + skip, to - skip);
-    if (good < to - skip)
-        tenon_conn_fail(conn, TENON_RULE_CLOSE_UTF8, start + skip + good);
-    else if (conn->u.frame.left == 0 && conn->u.frame.reason.need > 0)
-        tenon_conn_fail(conn, TENON_RULE_CLOSE_UTF8, conn->offset - 1);
-    else
-        return 1;
+    tenon_conn_fail(conn, rule, conn->offset - to + i - 1);
     return 0;
 }
 
-/* Whether the payload can be used where it lies: whole, and writable if masked. */
+/* Whether the payload, of which n octets are lent, is whole and untouched. */
+static int is_whole(const tenon_conn *conn, size_t n)
+{
+    return conn->inside == INSIDE && n == conn->u.frame.left;
+}
+
+/* Whether lent octets can be used where they lie. */
 static int in_place(const tenon_conn *conn)
 {
-    if (conn->u.frame.left != conn->u.frame.header.size || conn->in_left < conn->u.frame.header.size)
-        return 0;
     return !conn->u.frame.header.masked || (conn->bits & BIT_CONST) == 0;
 }
 
 /* A control payload that does not lie whole in the lent octets is gathered at the start
  * of rx, and that of a Close always, for its reason stays. */
-static int control_step(tenon_conn *conn)
+static TENON_SMALL_APART int control_step(tenon_conn *conn)
 {
     uint8_t opcode = conn->u.frame.header.first & 0x0f;
     size_t size = (size_t)conn->u.frame.header.size, have = size - (size_t)conn->u.frame.left;
     size_t n = tenon_recv_lent(conn);
     uint8_t *payload = conn->rx;
     uint32_t where = BIT_IN_RX;
-    if (opcode != TENON_OP_CLOSE && in_place(conn)) {
+    if (opcode != TENON_OP_CLOSE && is_whole(conn, n) && in_place(conn)) {
         payload = conn->in;
         where = BIT_IN_LENT;
     } else if (payload == NULL && have < size) {
@@ -351,9 +349,9 @@ static size_t take(tenon_conn *conn, uint8_t *dst, size_t n)
  * a single frame that lies whole in the lent octets; any other is assembled. */
 static int is_direct(const tenon_conn *conn, int whole, size_t n)
 {
-    if (whole)
-        return conn->u.frame.message.fragments == 1 && (conn->u.frame.header.first & 0x80) != 0 && in_place(conn);
-    return !conn->u.frame.header.masked || (conn->bits & BIT_CONST) == 0 || n == 0;
+    if (whole && (conn->u.frame.message.fragments != 1 || (conn->u.frame.header.first & 0x80) == 0 || !is_whole(conn, n)))
+        return 0;
+    return n == 0 || in_place(conn);
 }
 
 /* Octets of a message, n of them lent: to be told once it is whole, or as they come.
@@ -361,7 +359,7 @@ static int is_direct(const tenon_conn *conn, int whole, size_t n)
 static int payload_step(tenon_conn *conn, int whole, int drop, size_t n)
 {
     size_t room = tenon_recv_room(conn);
-    unsigned flags = (whole ? conn->u.frame.message.first : conn->u.frame.header.first) & 0x70u;
+    unsigned flags = whole ? 0 : conn->u.frame.header.first & 0x70u;
     uint8_t *start = conn->in;
     int ends = 0, direct = is_direct(conn, whole, n);
     if (!direct && (whole ? conn->u.frame.message.size > room : room == 0)) {
@@ -372,7 +370,7 @@ static int payload_step(tenon_conn *conn, int whole, int drop, size_t n)
         start = conn->rx + TENON_RX_RESERVE;
     if (!direct && n > room)
         n = room;
-    if (whole || conn->u.frame.left == conn->u.frame.header.size)
+    if (whole || conn->inside == INSIDE)
         flags |= TENON_FRAME_FIRST;
     n = take(conn, start + conn->held, n);
     if (conn->u.frame.left == 0 && (conn->bits & BIT_BAD_TEXT) == 0) {

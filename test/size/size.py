@@ -53,7 +53,7 @@ SERVER, CLIENT, COMPRESS = "server", "client", "compress"
 POINTERS = {"handshake->" + name: [(SERVER, "server_" + name), (CLIENT, "client_" + name)]
             for name in ("begin", "step", "timeout", "head")}
 POINTERS.update({"transform->" + name: [(COMPRESS, name)]
-                 for name in ("offer answer undo judge opened chosen bound put put_ref step wants overtaken").split()})
+                 for name in ("offer answer undo judge opened chosen put put_ref step wants overtaken").split()})
 POINTERS.update({"with_refs->out": [("queue", "refs_out")], "with_refs->sent": [("queue", "refs_sent")],
                  "with_refs->release": [("queue", "refs_release")], "with_refs->trim": [("queue", "trim")],
                  "conn->ref_step": [("send", "ref_step")]})
