@@ -630,11 +630,11 @@ static uint16_t close_code(uint16_t rule)
         TENON_CLOSE_TOO_BIG - 1000, TENON_CLOSE_POLICY - 1000, TENON_CLOSE_POLICY - 1000, 0, /* to CONTROL_FLOOD */
         TENON_CLOSE_DATA - 1000,   TENON_CLOSE_DATA - 1000,   TENON_CLOSE_DATA - 1000,   0, /* to DEFLATE_EMPTY */
         TENON_CLOSE_INTERNAL - 1000};
-    unsigned from = (unsigned)rule - TENON_RULE_UTF8;
     if (rule == TENON_RULE_IDLE_TIMEOUT)
         return TENON_CLOSE_GOING_AWAY;
-    return rule >= TENON_RULE_UTF8 && from < sizeof codes && codes[from] != 0 ? 1000u + codes[from]
-                                                                              : (uint16_t)TENON_CLOSE_PROTOCOL;
+    if (rule < TENON_RULE_UTF8 || rule > TENON_RULE_CODEC || codes[rule - TENON_RULE_UTF8] == 0)
+        return TENON_CLOSE_PROTOCOL;
+    return (uint16_t)(1000 + codes[rule - TENON_RULE_UTF8]);
 }
 
 void tenon_conn_blame(tenon_conn *conn, int cause)
@@ -855,7 +855,7 @@ int tenon_conn_next(tenon_conn *conn, tenon_event *event)
         found = step(conn);
     } while (found == STEP_AGAIN);
 #if !TENON_SMALL
-    conn->lone_max = tenon_recv_lone_max(conn);
+    conn->lone_max = (uint8_t)tenon_recv_lone_max(conn);
 #endif
     if (found == STEP_IDLE)
         return TENON_OK;

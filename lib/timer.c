@@ -19,7 +19,7 @@ static const timer timers[TIMERS - 1] = {
     TIMER(pong_ms, 20000, since),      TIMER(idle_ms, 0, life),      TIMER(ping_ms, 0, due)};
 
 /* When it is due; TENON_NEVER if it is off. */
-static uint64_t due(const tenon_conn *conn, int which)
+static uint64_t deadline_of(const tenon_conn *conn, int which)
 {
     const timer *t = &timers[which - 1];
     uint64_t start;
@@ -49,7 +49,7 @@ static int is_ending(const tenon_conn *conn)
 int tenon_timer_ping_waits(const tenon_conn *conn)
 {
     return conn->queue.size == 0 && conn->phase == TENON_PHASE_FRAMES && !is_ending(conn) &&
-           has_passed(conn, due(conn, TIMER_PING));
+           has_passed(conn, deadline_of(conn, TIMER_PING));
 }
 
 int tenon_timer_rests(const tenon_conn *conn)
@@ -88,7 +88,7 @@ static int earliest(const tenon_conn *conn, uint64_t *when)
     int which, best = TIMER_NONE;
     *when = TENON_NEVER;
     for (which = 1; set >> which != 0; which++) {
-        uint64_t at = set >> which & 1 ? due(conn, which) : TENON_NEVER;
+        uint64_t at = set >> which & 1 ? deadline_of(conn, which) : TENON_NEVER;
         if (at < *when) {
             *when = at;
             best = which;
