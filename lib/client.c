@@ -12,7 +12,7 @@
 /* The attempt is over, and nothing can be said to the server about it. */
 static int give_up(tenon_conn *conn, uint16_t rule, uint64_t offset)
 {
-    tenon_conn_fault(conn, rule, offset, TENON_LOCAL);
+    tenon_conn_fault(conn, rule, offset);
     tenon_conn_end(conn);
     return STEP_AGAIN;
 }
@@ -64,9 +64,10 @@ static uint64_t body_size(uint16_t status, const tenon_fields *fields)
 /* A final answer that opens nothing: the program may look at it. */
 static int show_response(tenon_conn *conn, uint16_t status, const tenon_fields *fields)
 {
-    tenon_conn_fault(conn, TENON_RULE_STATUS, conn->offset - 1, TENON_REMOTE);
+    tenon_conn_blame(conn, TENON_REMOTE);
+    tenon_conn_fault(conn, TENON_RULE_STATUS, conn->offset - 1);
     conn->phase = TENON_PHASE_BODY;
-    conn->mark = body_size(status, fields);
+    conn->u.body_left = body_size(status, fields);
     conn->since = conn->now;
     return tenon_conn_head_event(conn, TENON_EV_RESPONSE);
 }
@@ -111,15 +112,15 @@ static int judge_response(tenon_conn *conn)
 static int body_step(tenon_conn *conn)
 {
     const uint8_t *data = conn->in;
-    size_t n = conn->in_left < conn->mark ? conn->in_left : (size_t)conn->mark;
-    if (conn->mark == 0) {
+    size_t n = conn->in_left < conn->u.body_left ? conn->in_left : (size_t)conn->u.body_left;
+    if (conn->u.body_left == 0) {
         tenon_conn_end(conn); /* whole; what follows is not for us */
         return STEP_AGAIN;
     }
     if (n == 0)
         return STEP_IDLE;
-    if (conn->mark != BODY_OPEN)
-        conn->mark -= n;
+    if (conn->u.body_left != BODY_OPEN)
+        conn->u.body_left -= n;
     conn->since = conn->now;
     conn->bits |= BIT_IN_LENT;
     tenon_conn_consume(conn, n);

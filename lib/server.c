@@ -17,7 +17,7 @@ static void refuse(tenon_conn *conn, uint16_t status, uint16_t rule, uint64_t of
 {
     tenon_text text = tenon_queue_text(&conn->queue);
     tenon_server_refuse(status, &text);
-    tenon_conn_fault(conn, rule, offset, TENON_LOCAL);
+    tenon_conn_fault(conn, rule, offset);
     if (text.used > text.room) {
         tenon_conn_end(conn); /* no tx was lent: nothing can be said */
         return;
@@ -177,7 +177,7 @@ int tenon_reject(tenon_conn *conn, const tenon_refusal *refusal)
         status = TENON_ERR_TOO_BIG;
     if (status != TENON_OK)
         return status;
-    tenon_conn_fault(conn, TENON_RULE_REJECTED, conn->offset, TENON_LOCAL);
+    tenon_conn_fault(conn, TENON_RULE_REJECTED, conn->offset);
     tenon_conn_drain(conn);
     return TENON_OK;
 }

@@ -112,7 +112,7 @@ checks='tenon_field_count tenon_header_find tenon_no_content tenon_list_has teno
     tenon_is_value split_target find_offered extensions_good tenon_subprotocol_next extension_offered
     asked_for choice_good note_pseudo check_fields check_pseudo is_field_good'
 shakes='handshake_server handshake_client negotiate field uri http1 key sha1 base64 connect'
-conn='conn next recv send timer queue message frame http1 field'
+conn='conn next recv send timer queue frame http1 field'
 
 prove quick leaf_utf8 24 100 'utf8' "$forget" "$all"
 prove quick leaf_mask 10 100 'mask utf8' "$forget" "$all"
@@ -158,12 +158,12 @@ if wanted wp quick; then
         tell annotate annotate 'leaves.spec does not fit' ''
 fi
 deduce utf8 'step tenon_utf8_open'
-deduce frame 'length_size get_length judge_first judge_second judge_length judge tenon_close_code_valid
-    tenon_length_put'
+deduce frame 'tenon_close_code_valid tenon_word_put tenon_length_size tenon_header_first tenon_header_second
+    tenon_header_length'
 deduce base64 'is_digit'
 deduce sha1 'mix'
 deduce field 'tenon_is_text tenon_is_value same_letter is_blank tenon_alike skip tenon_trim peek'
 deduce http1 'kind_of step_counted'
-deduce message 'tenon_message_order tenon_message_fits'
+deduce recv 'tenon_message_order tenon_message_fits'
 
 ! ls "$LOGS"/failed.* >/dev/null 2>&1
