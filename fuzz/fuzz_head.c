@@ -9,8 +9,10 @@
  * an answer that would be good without it.
  */
 #include "common.h"
+#include "field.h"
 #include "handshake_server.h"
 #include "http1.h"
+#include "negotiate.h"
 #include "reference.h"
 #include "tenon/handshake.h"
 
@@ -142,7 +144,10 @@ static void check_accept(const plan *p, const tenon_head *head, const tenon_verd
     text.out = out;
     text.room = (p->how & 8) != 0 ? 60 : 2048;
     text.used = 0;
-    REQUIRE(tenon_server_accept(&head->fields, key.data, &answer, "", &text, &chosen) ==
+    REQUIRE(tenon_answer_valid(&head->fields, &answer, &chosen) == TENON_OK);
+    tenon_server_accept(key.data, chosen, &text);
+    tenon_extensions_put(&text, tenon_string(answer.extensions, answer.extensions_size), "");
+    REQUIRE(tenon_text_end(&text, answer.headers, answer.header_count) ==
             (text.used <= text.room ? TENON_OK : TENON_ERR_TOO_BIG));
     if (text.used > text.room)
         return;

@@ -14,11 +14,32 @@
 #define TENON_INTERNAL
 #endif
 
+/* Who optimizes for size goes without the straight lines for the most frequent cases:
+ * the long way does all that they do. */
+#ifdef __OPTIMIZE_SIZE__
+#define TENON_SMALL 1
+#else
+#define TENON_SMALL 0
+#endif
+
 /* Functions of rare cases, kept apart so that they cost the frequent case nothing. */
 #if defined(__GNUC__) || defined(__clang__)
 #define TENON_APART __attribute__((noinline))
 #else
 #define TENON_APART
+#endif
+
+/* For size, found by measuring: functions with which their caller is larger than both are
+ * apart; and those that are smaller in their callers, of which most programs have one.
+ * LARGE: the other way round, a rare case that is not kept apart for size. */
+#if TENON_SMALL && (defined(__GNUC__) || defined(__clang__))
+#define TENON_SMALL_APART __attribute__((noinline))
+#define TENON_LARGE_APART
+#define TENON_SMALL_INLINE inline __attribute__((always_inline))
+#else
+#define TENON_SMALL_APART
+#define TENON_LARGE_APART TENON_APART
+#define TENON_SMALL_INLINE
 #endif
 
 /* Functions whose unsigned arithmetic is meant to wrap: the integer sanitizer, which takes
@@ -27,14 +48,6 @@
 #define TENON_WRAPS __attribute__((no_sanitize("unsigned-integer-overflow", "unsigned-shift-base")))
 #else
 #define TENON_WRAPS
-#endif
-
-/* Who optimizes for size goes without the straight lines for the most frequent cases:
- * the long way does all that they do. */
-#ifdef __OPTIMIZE_SIZE__
-#define TENON_SMALL 1
-#else
-#define TENON_SMALL 0
 #endif
 
 /*

@@ -24,40 +24,21 @@ size_t tenon_base64_encode(const uint8_t *src, size_t n, char *out)
     return size;
 }
 
-/* The six bits of a character, or -1. Ranges, not a search in digits: its NUL
- * would be found too. */
-static int digit_value(char c)
+/* Not isalnum: that depends on the locale. The solidus stands in front of 0. */
+static int is_digit(char c)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+')
-        return 62;
-    return c == '/' ? 63 : -1;
+    char letter = (char)(c | 0x20);
+    return (letter >= 'a' && letter <= 'z') || (c >= '/' && c <= '9') || c == '+';
 }
 
-int tenon_base64_decode16(const char *text, size_t n, uint8_t out[16])
+int tenon_base64_is16(const char *text, size_t n)
 {
-    uint8_t octets[16];
-    uint32_t pending = 0; /* its low bits are not yet in an octet: at most 6 and 6 new ones */
-    unsigned int bits = 0;
-    size_t i, size = 0;
-    if (n != TEXT_SIZE || text[DIGIT_COUNT] != '=' || text[DIGIT_COUNT + 1] != '=')
+    size_t i;
+    if (n != TEXT_SIZE)
         return 0;
-    for (i = 0; i < DIGIT_COUNT; i++) {
-        int value = digit_value(text[i]);
-        if (value < 0)
+    for (i = 0; i < TEXT_SIZE; i++) {
+        if (i < DIGIT_COUNT ? !is_digit(text[i]) : text[i] != '=')
             return 0;
-        pending = (pending << 6 | (uint32_t)value) & 0xfff;
-        bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            octets[size++] = (uint8_t)(pending >> bits); /* 22 * 6 / 8 = 16 times */
-        }
     }
-    memcpy(out, octets, sizeof octets);
     return 1;
 }

@@ -12,11 +12,10 @@
 TENON_INTERNAL size_t tenon_base64_encode(const uint8_t *src, size_t n, char *out);
 
 /*
- * 1 if the n characters encode 16 octets, which go to out; else 0, and out is
- * untouched. Strict: 22 characters of the standard alphabet and "==". Only the
- * four bits that no octet needs may be anything: the sample key of RFC 6455, 4.1
- * has them set.
+ * 1 if the n characters encode 16 octets. Strict: 22 characters of the standard
+ * alphabet and "==". Only the four bits that no octet needs may be anything: the
+ * sample key of RFC 6455, 4.1 has them set.
  */
-TENON_INTERNAL int tenon_base64_decode16(const char *text, size_t n, uint8_t out[16]);
+TENON_INTERNAL int tenon_base64_is16(const char *text, size_t n);
 
 #endif

@@ -12,7 +12,7 @@
 /* The attempt is over, and nothing can be said to the server about it. */
 static int give_up(tenon_conn *conn, uint16_t rule, uint64_t offset)
 {
-    tenon_conn_fault(conn, rule, offset, TENON_LOCAL);
+    tenon_conn_fault(conn, rule, offset);
     tenon_conn_end(conn);
     return STEP_AGAIN;
 }
@@ -43,15 +43,15 @@ static int skip_interim(tenon_conn *conn)
 
 /* Octets of the body of an answer (RFC 9112, 6.3). Longer numbers than any body has,
  * and what is no number, tell nothing. */
-static uint64_t body_size(const tenon_head *head)
+static uint64_t body_size(uint16_t status, const tenon_fields *fields)
 {
     tenon_str value;
     uint64_t size = 0;
     size_t i;
-    if (head->status == 204 || head->status == 304)
+    if (status == 204 || status == 304)
         return 0;
-    if (tenon_field_count(&head->fields, "Transfer-Encoding", &value) > 0 ||
-        tenon_field_count(&head->fields, "Content-Length", &value) != 1 || value.size == 0 || value.size > 18)
+    if (tenon_field_count(fields, "Transfer-Encoding", &value) > 0 ||
+        tenon_field_count(fields, "Content-Length", &value) != 1 || value.size == 0 || value.size > 18)
         return BODY_OPEN;
     for (i = 0; i < value.size; i++) {
         if (value.data[i] < '0' || value.data[i] > '9')
@@ -62,38 +62,31 @@ static uint64_t body_size(const tenon_head *head)
 }
 
 /* A final answer that opens nothing: the program may look at it. */
-static int show_response(tenon_conn *conn, const tenon_head *head)
+static int show_response(tenon_conn *conn, uint16_t status, const tenon_fields *fields)
 {
-    tenon_conn_fault(conn, TENON_RULE_STATUS, conn->offset - 1, TENON_REMOTE);
+    tenon_conn_blame(conn, TENON_REMOTE);
+    tenon_conn_fault(conn, TENON_RULE_STATUS, conn->offset - 1);
     conn->phase = TENON_PHASE_BODY;
-    conn->mark = body_size(head);
+    conn->u.body_left = body_size(status, fields);
     conn->since = conn->now;
     return tenon_conn_head_event(conn, TENON_EV_RESPONSE);
 }
 
-static int judge_response(tenon_conn *conn)
+/* The server says that it switched protocols. */
+static int judge_switch(tenon_conn *conn, tenon_str line, const tenon_fields *fields)
 {
-    tenon_head head;
     tenon_verdict verdict;
     char key[TENON_KEY_SIZE + 1];
     uint32_t flags = conn->config->flags;
-    memset(&head, 0, sizeof head);
-    memset(&verdict, 0, sizeof verdict);
     verdict.size = (uint32_t)sizeof verdict;
-    tenon_http1_unfold((char *)conn->rx, conn->held);
-    client_head(conn, &head);
-    if (head.status < 200 && head.status != 101)
-        return skip_interim(conn);
-    if (head.status != 101)
-        return show_response(conn, &head);
-    if (head.version < 0x0101)
+    if (line.data[7] == '0') /* HTTP/1.0 */
         return give_up(conn, TENON_RULE_HTTP_VERSION, conn->offset - 1);
     tenon_key_make(conn->u.opening.nonce, key);
     if (conn->config->transform != NULL)
         flags |= TENON_CHOICE_DEFLATE;
-    tenon_answer_check(head.status, &head.fields, conn->u.opening.request, key, flags, &verdict);
+    tenon_answer_check(101, fields, conn->u.opening.request, key, flags, &verdict);
     if (verdict.rule == TENON_RULE_NONE && conn->config->transform != NULL)
-        verdict.rule = conn->config->transform->judge(conn, &head.fields, &verdict.at);
+        verdict.rule = conn->config->transform->judge(conn, fields, &verdict.at);
     if (verdict.rule != TENON_RULE_NONE)
         return give_up(conn, verdict.rule, tenon_conn_head_offset(conn, verdict.at));
     tenon_conn_open(conn, verdict.subprotocol);
@@ -102,19 +95,32 @@ static int judge_response(tenon_conn *conn)
     return STEP_AGAIN;
 }
 
+static int judge_response(tenon_conn *conn)
+{
+    tenon_str line;
+    tenon_fields fields;
+    uint16_t status;
+    tenon_http1_unfold((char *)conn->rx, conn->held);
+    tenon_http1_start((const char *)conn->rx, conn->held, &line, &fields);
+    status = tenon_http1_code(line.data + 9);
+    if (status == 101)
+        return judge_switch(conn, line, &fields);
+    return status < 200 ? skip_interim(conn) : show_response(conn, status, &fields);
+}
+
 /* The body of a RESPONSE, as it comes. */
 static int body_step(tenon_conn *conn)
 {
     const uint8_t *data = conn->in;
-    size_t n = conn->in_left < conn->mark ? conn->in_left : (size_t)conn->mark;
-    if (conn->mark == 0) {
+    size_t n = conn->in_left < conn->u.body_left ? conn->in_left : (size_t)conn->u.body_left;
+    if (conn->u.body_left == 0) {
         tenon_conn_end(conn); /* whole; what follows is not for us */
         return STEP_AGAIN;
     }
     if (n == 0)
         return STEP_IDLE;
-    if (conn->mark != BODY_OPEN)
-        conn->mark -= n;
+    if (conn->u.body_left != BODY_OPEN)
+        conn->u.body_left -= n;
     conn->since = conn->now;
     conn->bits |= BIT_IN_LENT;
     tenon_conn_consume(conn, n);
@@ -151,11 +157,23 @@ int tenon_config_client(tenon_config *config, size_t size)
     return status;
 }
 
+/* What stands in the head behind the subprotocols. Apart, so that nothing else stands upon
+ * its text. */
+static TENON_APART int finish(const tenon_conn *conn, const tenon_request *request, tenon_text *text)
+{
+    char more[TENON_DEFLATE_TEXT];
+    more[0] = '\0';
+    if (conn->config->transform != NULL)
+        conn->config->transform->offer(conn, more);
+    tenon_extensions_put(text, tenon_string(request->extensions, 0), more);
+    return tenon_text_end(text, request->headers, request->header_count);
+}
+
 int tenon_connect(tenon_conn *conn, const tenon_request *request)
 {
     tenon_text text;
     uint8_t nonce[16];
-    char key[TENON_KEY_SIZE + 1], more[TENON_DEFLATE_TEXT] = "";
+    char key[TENON_KEY_SIZE + 1];
     int status;
     if (conn == NULL || request == NULL)
         return TENON_ERR_NULL;
@@ -171,9 +189,9 @@ int tenon_connect(tenon_conn *conn, const tenon_request *request)
         return TENON_ERR_RANDOM;
     tenon_key_make(nonce, key);
     text = tenon_queue_text(&conn->queue);
-    if (conn->config->transform != NULL)
-        conn->config->transform->offer(conn, more);
-    status = tenon_client_request(request, key, more, &text);
+    status = tenon_client_request(request, key, &text);
+    if (status == TENON_OK)
+        status = finish(conn, request, &text);
     if (status != TENON_OK)
         return status;
     tenon_queue_commit(&conn->queue, &text);

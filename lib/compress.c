@@ -24,7 +24,7 @@ static size_t stage(tenon_conn *conn)
         tenon_mask(to, conn->in, n, key, tenon_recv_phase(conn));
     else
         memcpy(to, conn->in, n);
-    conn->u.frame.at.payload.left -= n;
+    conn->u.frame.left -= n;
     tenon_conn_consume(conn, n);
     tenon_inflater_staged(conn->inflater, n);
     return n;
@@ -70,7 +70,7 @@ static int fail(tenon_conn *conn, uint16_t rule, uint64_t offset, int drop)
  * for it is the same however the input was cut. */
 static uint64_t frame_offset(const tenon_conn *conn)
 {
-    return conn->offset - (conn->u.frame.at.payload.size - conn->u.frame.at.payload.left) - 1;
+    return conn->offset - (conn->u.frame.header.size - conn->u.frame.left) - 1;
 }
 
 /* Behind the tail, with all inflated. */
@@ -93,12 +93,12 @@ static int feed(tenon_conn *conn, int drop)
         return finish(conn, drop);
     if (stage(conn) > 0)
         return STEP_ON;
-    if (conn->u.frame.at.payload.left == 0 && (conn->u.frame.first & 0x80) != 0)
+    if (conn->u.frame.left == 0 && (conn->u.frame.header.first & 0x80) != 0)
         return tenon_inflater_finish(conn->inflater) == TENON_OK
                    ? STEP_ON
                    : fail(conn, TENON_RULE_DEFLATE_EMPTY, conn->offset - 1, drop);
     step = tell(conn, 0, drop);
-    if (conn->u.frame.at.payload.left > 0)
+    if (conn->u.frame.left > 0)
         return step == STEP_EVENT ? STEP_EVENT : STEP_IDLE;
     tenon_recv_frame_done(conn);
     return step;
@@ -172,8 +172,8 @@ static int step(tenon_conn *conn, int drop)
 {
     int found = inflate_step(conn, drop);
     conn->deflate &= (uint8_t)~DEFLATE_STAGED;
-    if (conn->u.frame.inside &&
-        (conn->u.frame.at.payload.left == 0 || (conn->inflater != NULL && !tenon_inflater_hungry(conn->inflater))))
+    if (conn->inside &&
+        (conn->u.frame.left == 0 || (conn->inflater != NULL && !tenon_inflater_hungry(conn->inflater))))
         conn->deflate |= DEFLATE_STAGED;
     return found;
 }
@@ -203,9 +203,26 @@ static uint64_t bound(const tenon_conn *conn, size_t n)
     return most + frames * TENON_FRAME_HEADER_MAX;
 }
 
+/* The reference goes no further, or a message has gone out that the compressor does
+ * not know of, but the peer's window does. */
+static void overtaken(tenon_conn *conn)
+{
+    conn->deflate &= (uint8_t)~DEFLATE_REF;
+    if (conn->deflater != NULL)
+        tenon_deflater_reset(conn->deflater);
+}
+
+/* The Close is for who called to send, whom this must not call again. */
 static void codec_failed(tenon_conn *conn)
 {
-    tenon_conn_fail(conn, TENON_RULE_CODEC, conn->offset);
+    if (conn->deflate & DEFLATE_REF)
+        overtaken(conn);
+    conn->ref_left = 0;
+    conn->bits &= ~BIT_REF_FIRST;
+    tenon_conn_fault(conn, TENON_RULE_CODEC, conn->offset);
+    tenon_conn_drain(conn);
+    if ((conn->bits & (BIT_CLOSE_SENT | BIT_CLOSE_PENDING)) == 0)
+        tenon_send_close(conn, TENON_CLOSE_INTERNAL, 0);
 }
 
 /* The message is over: the next one may have to start afresh. */
@@ -218,11 +235,16 @@ static void message_over(tenon_conn *conn)
 static int put(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, int end)
 {
     tenon_deflater *d = conn->deflater;
-    int last = 0;
+    int last = 0, status = tenon_send_check_block(conn);
+    if (status == TENON_OK)
+        status = tenon_send_check_room(conn, bound(conn, n));
+    if (status != TENON_OK)
+        return status;
     while (!last) {
-        int status = tenon_deflater_run(d, &data, &n, end);
+        status = tenon_deflater_run(d, &data, &n, end);
         if (status != TENON_OK) {
             codec_failed(conn);
+            tenon_send_waiting(conn);
             return TENON_OK; /* it was accepted; now the connection ends with 1011 */
         }
         last = d->ended;
@@ -245,7 +267,7 @@ static int put_ref(tenon_conn *conn)
     int last;
     if (!d->shown && tenon_deflater_run(d, &conn->ref_data, &conn->ref_left, 1) != TENON_OK) {
         codec_failed(conn);
-        return 0;
+        return 1; /* nothing is left of it */
     }
     n = tenon_send_frame_max(conn);
     if (n > d->ready)
@@ -260,15 +282,6 @@ static int put_ref(tenon_conn *conn)
         message_over(conn);
     }
     return 1;
-}
-
-/* The reference goes no further, or a message has gone out that the compressor does
- * not know of, but the peer's window does. */
-static void overtaken(tenon_conn *conn)
-{
-    conn->deflate &= (uint8_t)~DEFLATE_REF;
-    if (conn->deflater != NULL)
-        tenon_deflater_reset(conn->deflater);
 }
 
 /* -------------------------------------------------------------------- handshake */
@@ -299,6 +312,8 @@ static void answer(tenon_conn *conn, const tenon_fields *request, char *text)
 
 static void undo(tenon_conn *conn)
 {
+    if ((conn->deflate & DEFLATE_ON) == 0)
+        return;
     conn->deflate = 0;
     conn->rsv_first &= (uint8_t)~TENON_RSV1;
 }
@@ -321,6 +336,7 @@ static void opened(tenon_conn *conn)
     conn->bits |= BIT_CLOSE_ASKED;
     conn->cause = TENON_LOCAL;
     tenon_send_close(conn, TENON_CLOSE_EXTENSION, 0);
+    tenon_send_waiting(conn);
 }
 
 /* ----------------------------------------------------------------------- blocks */
@@ -425,7 +441,7 @@ static int is_between(unsigned value, unsigned least, unsigned most)
 int tenon_config_deflate(tenon_config *config, const tenon_deflate *deflate)
 {
     static const struct tenon_transform transform = {offer, answer, undo,  judge, opened, chosen,
-                                                     bound, put,    put_ref, step,  wants,  overtaken};
+                                                     put,   put_ref, step,  wants,  overtaken};
     const tenon_codec *codec;
     if (config == NULL || deflate == NULL || deflate->codec == NULL)
         return TENON_ERR_NULL;

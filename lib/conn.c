@@ -70,37 +70,36 @@ static size_t rx_used(const tenon_conn *conn)
         return conn->held;
     if (conn->held > 0)
         return TENON_RX_RESERVE + conn->held;
-    if (in_frames(conn) && conn->u.frame.inside && (conn->u.frame.first & 0x08) != 0 &&
-        conn->u.frame.at.payload.left < conn->u.frame.at.payload.size)
+    if (in_frames(conn) && conn->inside == INSIDE_BEGUN && (conn->u.frame.header.first & 0x08) != 0)
         return TENON_RX_RESERVE; /* a control frame in pieces */
     return reason;
 }
 
 /* Whether rx may become this one. */
-static int check_rx(const tenon_conn *conn, const void *rx, size_t size)
+static TENON_SMALL_INLINE int check_rx(const tenon_conn *conn, const void *rx, size_t size)
 {
     if (rx == NULL && size > 0)
         return TENON_ERR_NULL;
     if (size < TENON_RX_MIN && rx != NULL)
         return TENON_ERR_SIZE;
-    if (((conn->bits & BIT_EVENT) != 0 && (conn->bits & BIT_IN_RX) != 0) || (conn->bits & BIT_HEAD) != 0)
+    if (conn->bits & (BIT_IN_RX | BIT_HEAD))
         return TENON_ERR_BUSY;
-    if (rx == NULL)
-        return rx_used(conn) > 0 ? TENON_ERR_BUSY : TENON_OK;
-    return size < rx_used(conn) ? TENON_ERR_SIZE : TENON_OK;
+    if (size >= rx_used(conn))
+        return TENON_OK;
+    return rx == NULL ? TENON_ERR_BUSY : TENON_ERR_SIZE;
 }
 
-static void set_rx(tenon_conn *conn, uint8_t *rx, size_t size)
+static TENON_SMALL_INLINE void set_rx(tenon_conn *conn, uint8_t *rx, size_t size)
 {
     size_t used = rx_used(conn);
-    if (rx != NULL && used > 0 && rx != conn->rx)
+    if (used > 0)
         memmove(rx, conn->rx, used);
     conn->rx = rx;
     conn->rx_size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
     conn->bits &= ~BIT_WANTS_RX;
 }
 
-static int check_tx(const tenon_conn *conn, const void *tx, size_t size)
+static TENON_SMALL_INLINE int check_tx(const tenon_conn *conn, const void *tx, size_t size)
 {
     uint32_t waiting = BIT_REF | BIT_PONG_PENDING | BIT_CLOSE_PENDING;
     if (tx == NULL && size > 0)
@@ -112,7 +111,7 @@ static int check_tx(const tenon_conn *conn, const void *tx, size_t size)
     return TENON_OK;
 }
 
-static void set_tx(tenon_conn *conn, uint8_t *tx, size_t size)
+static TENON_SMALL_INLINE void set_tx(tenon_conn *conn, uint8_t *tx, size_t size)
 {
     size_t ring = tx == NULL ? 0 : size - TENON_TX_RESERVE;
     tenon_queue_init(&conn->queue, tx, ring > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)ring);
@@ -247,7 +246,7 @@ static int wants_next(const tenon_conn *conn)
         return 1;
     if (conn->queue.done > 0 || is_writable(conn) || (conn->bits & BIT_BAD_TEXT) != 0)
         return 1;
-    if (conn->phase == TENON_PHASE_BODY && conn->mark == 0)
+    if (conn->phase == TENON_PHASE_BODY && conn->u.body_left == 0)
         return 1;
     if (is_over(conn) || ((conn->bits & BIT_EOF) != 0 && !has_input(conn) && conn->phase != TENON_PHASE_DRAIN))
         return 1;
@@ -277,16 +276,22 @@ uint32_t tenon_wants(const tenon_conn *conn)
         return 0;
     if (conn->phase == TENON_PHASE_DEAD)
         return TENON_WANTS_CLOSE;
-    wants |= (conn->bits & BIT_EVENT) == 0 && wants_input(conn) ? TENON_WANTS_READ : 0u;
-    wants |= conn->queue.pending > 0 ? TENON_WANTS_WRITE : 0u;
+    if ((conn->bits & BIT_EVENT) == 0 && wants_input(conn))
+        wants |= TENON_WANTS_READ;
+    if (conn->queue.pending > 0)
+        wants |= TENON_WANTS_WRITE;
     if (conn->bits & BIT_WANTS_RX)
         wants |= conn->deflate & DEFLATE_WANTS_INFLATE ? TENON_WANTS_INFLATE : TENON_WANTS_RX;
     if (conn->deflate & DEFLATE_ON)
         wants |= conn->config->transform->wants(conn);
-    wants |= wants_tx(conn) ? TENON_WANTS_TX : 0u;
-    wants |= conn->phase == TENON_PHASE_DECIDE ? TENON_WANTS_DECISION : 0u;
-    wants |= wants_shut(conn) ? TENON_WANTS_SHUT_WR : 0u;
-    wants |= wants_next(conn) ? TENON_WANTS_NEXT : 0u;
+    if (wants_tx(conn))
+        wants |= TENON_WANTS_TX;
+    if (conn->phase == TENON_PHASE_DECIDE)
+        wants |= TENON_WANTS_DECISION;
+    if (wants_shut(conn))
+        wants |= TENON_WANTS_SHUT_WR;
+    if (wants_next(conn))
+        wants |= TENON_WANTS_NEXT;
     return wants;
 }
 
@@ -307,6 +312,13 @@ int tenon_guard(tenon_conn *conn, int on)
     conn->bits = on ? conn->bits | BIT_RUNNING : conn->bits & ~BIT_RUNNING;
     return TENON_OK;
 }
+
+#if TENON_SMALL
+void tenon_conn_count(tenon_conn *conn, size_t which, size_t n)
+{
+    tenon_stats_add(conn->stats, which, n);
+}
+#endif
 
 /* ------------------------------------------------------------------- input */
 
@@ -373,8 +385,7 @@ void tenon_conn_consume(tenon_conn *conn, size_t n)
     conn->in += n;
     conn->in_left -= n;
     conn->offset += n;
-    if (conn->stats != NULL)
-        conn->stats->octets_in += n;
+    tenon_conn_count(conn, STAT(octets_in), n);
 }
 
 /* ------------------------------------------------------------------ output */
@@ -387,16 +398,16 @@ int tenon_out(tenon_conn *conn, tenon_iov *iov, size_t max, size_t *count)
     return TENON_OK;
 }
 
-/* The own Ping or Close that is in the queue may be out now. */
+/* The own Ping or Close that was in the queue is out. */
 static void mark_passed(tenon_conn *conn)
 {
-    if ((conn->bits & BIT_PING_QUEUED) != 0 && conn->acked >= conn->mark) {
+    if (conn->bits & BIT_PING_QUEUED) {
         if ((conn->bits & (BIT_PONG_WAIT | BIT_CLOSE_SENT)) == 0 && in_frames(conn))
             conn->since = conn->now; /* a later Ping does not prolong the wait */
         conn->bits = (conn->bits & ~BIT_PING_QUEUED) | BIT_PING_SENT | BIT_PONG_WAIT;
         conn->ping = conn->now;
     }
-    if ((conn->bits & (BIT_CLOSE_SENT | BIT_CLOSE_GONE)) == BIT_CLOSE_SENT && conn->acked >= conn->mark) {
+    if ((conn->bits & (BIT_CLOSE_SENT | BIT_CLOSE_GONE)) == BIT_CLOSE_SENT) {
         conn->bits |= BIT_CLOSE_GONE;
         conn->since = conn->now; /* tenon_close may have come long after the last tick */
     }
@@ -407,16 +418,15 @@ int tenon_sent(tenon_conn *conn, size_t n)
     int status = conn == NULL ? TENON_ERR_NULL : tenon_queue_sent(&conn->queue, n);
     if (status != TENON_OK || n == 0)
         return status;
-    conn->acked += n;
     conn->stall = conn->now;
-    if (conn->stats != NULL)
-        conn->stats->octets_out += n;
-    if (conn->bits & (BIT_PING_QUEUED | BIT_CLOSE_SENT))
+    tenon_conn_count(conn, STAT(octets_out), n);
+    conn->mark = conn->mark > n ? conn->mark - n : 0;
+    if (conn->mark == 0 && (conn->bits & (BIT_PING_QUEUED | BIT_CLOSE_SENT)) != 0)
         mark_passed(conn);
     if (conn->bits & (BIT_PONG_PENDING | BIT_REF | BIT_CLOSE_PENDING))
         tenon_send_waiting(conn);
     if (conn->queue.done > 0)
-        conn->lone_max = 0; /* RELEASED comes first */
+        tenon_conn_detain(conn); /* RELEASED comes first */
     tenon_timer_output(conn);
     return TENON_OK;
 }
@@ -501,7 +511,6 @@ int tenon_conn_event(tenon_conn *conn, int type, const void *data, size_t n)
     conn->event_type = (uint8_t)type;
     conn->event_opcode = 0;
     conn->event_flags = 0;
-    conn->event_rtt = 0;
     conn->event_data = (const uint8_t *)data;
     conn->event_size = n;
     conn->event_u.offset = 0;
@@ -512,7 +521,7 @@ int tenon_conn_event(tenon_conn *conn, int type, const void *data, size_t n)
 }
 
 /* How it ends, as far as it is known. */
-static void fill_ending(const tenon_conn *conn, tenon_event *event)
+static TENON_SMALL_INLINE void fill_ending(const tenon_conn *conn, tenon_event *event)
 {
     event->type = TENON_EV_CLOSED;
     event->cause = conn->cause;
@@ -531,7 +540,7 @@ static void fill_ending(const tenon_conn *conn, tenon_event *event)
     }
 }
 
-static void fill(const tenon_conn *conn, tenon_event *event)
+static TENON_SMALL_INLINE void fill(const tenon_conn *conn, tenon_event *event)
 {
     memset(event, 0, sizeof *event);
     event->type = conn->event_type;
@@ -545,10 +554,10 @@ static void fill(const tenon_conn *conn, tenon_event *event)
     event->size = conn->event_size;
     if (event->type == TENON_EV_DATA) {
         event->offset = conn->event_u.offset;
-        event->frame_size = conn->u.frame.at.payload.size;
+        event->frame_size = conn->u.frame.header.size;
     }
     if (event->type == TENON_EV_PONG)
-        event->rtt_ms = conn->event_rtt;
+        event->rtt_ms = conn->event_u.rtt;
     if (event->type == TENON_EV_CLOSE)
         event->code = event->received_code = conn->received_code;
     if (event->type == TENON_EV_RELEASED)
@@ -575,7 +584,7 @@ static void keep_lone(tenon_conn *conn)
     tenon_conn_event(conn, TENON_EV_DATA, conn->in - n, n);
     conn->event_opcode = opcode;
     conn->event_flags = TENON_FIRST | TENON_LAST | TENON_FRAME_FIRST | TENON_FRAME_LAST;
-    conn->u.frame.at.payload.size = n;
+    conn->u.frame.header.size = n;
 }
 
 int tenon_again(tenon_conn *conn)
@@ -616,37 +625,32 @@ static void leave_event(tenon_conn *conn)
 /* The close code that tells the peer which rule was broken (RFC 6455, 7.4.1). */
 static uint16_t close_code(uint16_t rule)
 {
-    switch (rule) {
-    case TENON_RULE_UTF8:
-    case TENON_RULE_UTF8_END:
-    case TENON_RULE_CLOSE_UTF8:
-    case TENON_RULE_DEFLATE:
-    case TENON_RULE_DEFLATE_END:
-    case TENON_RULE_DEFLATE_EMPTY:
-        return TENON_CLOSE_DATA;
-    case TENON_RULE_CODEC:
-        return TENON_CLOSE_INTERNAL;
-    case TENON_RULE_MESSAGE_SIZE:
-        return TENON_CLOSE_TOO_BIG;
-    case TENON_RULE_FRAGMENTS:
-    case TENON_RULE_CONTROL_FLOOD:
-        return TENON_CLOSE_POLICY;
-    case TENON_RULE_IDLE_TIMEOUT:
+    static const uint8_t codes[] = { /* from TENON_RULE_UTF8 on; 0: as for all others */
+        TENON_CLOSE_DATA - 1000,   TENON_CLOSE_DATA - 1000,   0, 0, TENON_CLOSE_DATA - 1000, /* to CLOSE_UTF8 */
+        TENON_CLOSE_TOO_BIG - 1000, TENON_CLOSE_POLICY - 1000, TENON_CLOSE_POLICY - 1000, 0, /* to CONTROL_FLOOD */
+        TENON_CLOSE_DATA - 1000,   TENON_CLOSE_DATA - 1000,   TENON_CLOSE_DATA - 1000,   0, /* to DEFLATE_EMPTY */
+        TENON_CLOSE_INTERNAL - 1000};
+    if (rule == TENON_RULE_IDLE_TIMEOUT)
         return TENON_CLOSE_GOING_AWAY;
-    default:
+    if (rule < TENON_RULE_UTF8 || rule > TENON_RULE_CODEC || codes[rule - TENON_RULE_UTF8] == 0)
         return TENON_CLOSE_PROTOCOL;
-    }
+    return (uint16_t)(1000 + codes[rule - TENON_RULE_UTF8]);
 }
 
-void tenon_conn_fault(tenon_conn *conn, uint16_t rule, uint64_t offset, int cause)
+void tenon_conn_blame(tenon_conn *conn, int cause)
+{
+    if (conn->cause == TENON_CAUSE_NONE)
+        conn->cause = (uint8_t)cause;
+}
+
+void tenon_conn_fault(tenon_conn *conn, uint16_t rule, uint64_t offset)
 {
     if ((conn->bits & BIT_FAILED) != 0 || is_clean(conn))
         return;
     conn->bits |= BIT_FAILED;
     conn->rule = rule;
     conn->fault = offset;
-    if (conn->cause == TENON_CAUSE_NONE)
-        conn->cause = (uint8_t)cause;
+    tenon_conn_blame(conn, TENON_LOCAL);
 }
 
 void tenon_conn_drain(tenon_conn *conn)
@@ -661,14 +665,19 @@ void tenon_conn_drain(tenon_conn *conn)
         conn->bits |= BIT_WRITES_OVER;
 }
 
-void tenon_conn_fail(tenon_conn *conn, uint16_t rule, uint64_t offset)
+void tenon_conn_hang_up(tenon_conn *conn, uint16_t code)
 {
-    tenon_conn_fault(conn, rule, offset, TENON_LOCAL);
     tenon_send_cut(conn);
     tenon_conn_drain(conn);
     /* a Close that waits for room stays what it is, as it would if it were out */
-    if ((conn->bits & (BIT_CLOSE_SENT | BIT_CLOSE_PENDING | BIT_CLOSE_RECEIVED)) == 0)
-        tenon_send_close(conn, close_code(rule), 0);
+    if (code != 0 && (conn->bits & (BIT_CLOSE_SENT | BIT_CLOSE_PENDING)) == 0)
+        tenon_send_close(conn, code, 0);
+}
+
+void tenon_conn_fail(tenon_conn *conn, uint16_t rule, uint64_t offset)
+{
+    tenon_conn_fault(conn, rule, offset);
+    tenon_conn_hang_up(conn, close_code(rule));
 }
 
 void tenon_conn_end(tenon_conn *conn)
@@ -678,12 +687,10 @@ void tenon_conn_end(tenon_conn *conn)
         conn->sent_code = 0;
     }
     tenon_queue_drop(&conn->queue);
+    tenon_conn_drain(conn);
     conn->phase = TENON_PHASE_END;
     conn->in_left = 0;
-    conn->held = 0;
-    conn->want_room = 0;
-    conn->deflate &= (uint8_t)~DEFLATE_STAGED;
-    conn->bits &= ~(BIT_PONG_PENDING | BIT_CLOSE_PENDING | BIT_WANTS_RX | BIT_HEAD | BIT_STALL);
+    conn->bits &= ~(BIT_PONG_PENDING | BIT_CLOSE_PENDING | BIT_STALL);
 }
 
 int tenon_abort(tenon_conn *conn, int cause)
@@ -695,7 +702,8 @@ int tenon_abort(tenon_conn *conn, int cause)
     if (conn->phase == TENON_PHASE_DEAD)
         return TENON_ERR_STATE;
     conn->bits &= ~(BIT_EVENT | BIT_LONE | BIT_AGAIN | BIT_IN_LENT | BIT_IN_RX);
-    tenon_conn_fault(conn, TENON_RULE_ABORT, conn->offset, cause);
+    tenon_conn_blame(conn, cause);
+    tenon_conn_fault(conn, TENON_RULE_ABORT, conn->offset);
     tenon_conn_end(conn);
     return TENON_OK;
 }
@@ -705,7 +713,8 @@ static int eof_step(tenon_conn *conn)
 {
     if (conn->phase == TENON_PHASE_DRAIN)
         return STEP_IDLE;
-    tenon_conn_fault(conn, TENON_RULE_EOF, conn->offset, TENON_REMOTE);
+    tenon_conn_blame(conn, TENON_REMOTE);
+    tenon_conn_fault(conn, TENON_RULE_EOF, conn->offset);
     if (conn->phase != TENON_PHASE_FRAMES) {
         tenon_conn_end(conn);
         return STEP_AGAIN;
@@ -724,7 +733,7 @@ static int released(tenon_conn *conn, void *cookie)
     return STEP_EVENT;
 }
 
-static int output_step(tenon_conn *conn)
+static TENON_SMALL_INLINE int output_step(tenon_conn *conn)
 {
     void *cookie;
     if (conn->phase < TENON_PHASE_END && (conn->bits & (BIT_REF | BIT_PONG_PENDING | BIT_CLOSE_PENDING)) != 0)
@@ -753,6 +762,15 @@ static int opening_step(tenon_conn *conn)
     return STEP_EVENT;
 }
 
+/* What is answered is sent from here, where the stack is not deep. */
+static int frames_step(tenon_conn *conn)
+{
+    int found = tenon_recv_step(conn);
+    if (conn->bits & (BIT_PONG_PENDING | BIT_CLOSE_PENDING))
+        tenon_send_waiting(conn);
+    return found;
+}
+
 static int input_step(tenon_conn *conn)
 {
     switch (conn->phase) {
@@ -763,7 +781,7 @@ static int input_step(tenon_conn *conn)
     case TENON_PHASE_OPENING:
         return opening_step(conn);
     case TENON_PHASE_FRAMES:
-        return tenon_recv_step(conn);
+        return frames_step(conn);
     case TENON_PHASE_DRAIN:
         tenon_conn_consume(conn, conn->in_left);
         return STEP_IDLE;
@@ -792,8 +810,7 @@ static int idle_step(tenon_conn *conn)
 static int step(tenon_conn *conn)
 {
     int found;
-    if (conn->stats != NULL)
-        conn->stats->steps++;
+    tenon_conn_count(conn, STAT(steps), 1);
     if (conn->phase == TENON_PHASE_DEAD)
         return STEP_IDLE;
     found = output_step(conn);
@@ -838,7 +855,7 @@ int tenon_conn_next(tenon_conn *conn, tenon_event *event)
         found = step(conn);
     } while (found == STEP_AGAIN);
 #if !TENON_SMALL
-    conn->lone_max = tenon_recv_lone_max(conn);
+    conn->lone_max = (uint8_t)tenon_recv_lone_max(conn);
 #endif
     if (found == STEP_IDLE)
         return TENON_OK;

@@ -89,7 +89,7 @@ static void put_subprotocols(sink *s, const tenon_request *request)
 /* HTTP/2 and /3 know names in lower case only (RFC 9113, 8.2.1). */
 static void put_lower(sink *s, const tenon_header *header)
 {
-    tenon_str name = tenon_string(header->name, header->name_size);
+    tenon_str name = tenon_string(header->name, header->name_size), value;
     size_t i, size = 0;
     add(s, &size, name.data, name.size);
     for (i = 0; i < size; i++) {
@@ -97,7 +97,9 @@ static void put_lower(sink *s, const tenon_header *header)
             s->scratch[i] = (char)(s->scratch[i] + ('a' - 'A'));
     }
     name = made(s, size);
-    put(s, name.data, name.size, tenon_trim(tenon_string(header->value, header->value_size)));
+    value = tenon_string(header->value, header->value_size);
+    tenon_trim(&value);
+    put(s, name.data, name.size, value);
 }
 
 int tenon_connect_fields(const tenon_request *request, int secure, tenon_header *out, size_t *count, char *scratch,
@@ -166,7 +168,8 @@ int tenon_connect_answer(const tenon_fields *request, const tenon_answer *answer
             if (name.data[j] >= 'A' && name.data[j] <= 'Z')
                 return TENON_ERR_HEADER;
         }
-        put(&s, name.data, name.size, tenon_trim(value));
+        tenon_trim(&value);
+        put(&s, name.data, name.size, value);
     }
     if (s.short_of)
         return TENON_ERR_SIZE;

@@ -19,6 +19,13 @@
 #endif
 #endif
 
+/* Who optimizes for size and has no kernels gets the simplest loops, too. */
+#if TENON_SMALL && !defined(TENON_X86) && !defined(TENON_ARM)
+#define TENON_SIMPLE 1
+#else
+#define TENON_SIMPLE 0
+#endif
+
 /* Octets of a block: all kernels take multiples of it. */
 #define TENON_BLOCK 64
 

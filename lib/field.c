@@ -18,9 +18,27 @@ int tenon_is_text(uint8_t c)
     return (c >= 0x20 && c != 0x7f) || c == '\t';
 }
 
+/* One in each octet of a word. */
+#define ONES (SIZE_MAX / 255)
+
+/* 1 if all octets of a word are letters and "-", which names mostly consist of. Words are
+ * added up without carry: with 0x1f an octet comes to 0x80 from "a" on, with 5 behind "z". */
+static int is_plain(size_t word)
+{
+    size_t low = word & ONES * 0x7f, letters = low | ONES * 0x20;
+    size_t letter = (letters + ONES * 0x1f) & ~(letters + ONES * 5);
+    size_t dash = ~((low ^ ONES * '-') + ONES * 0x7f);
+    return ((letter | dash) & ~word & ONES * 0x80) == ONES * 0x80;
+}
+
 size_t tenon_token_size(const char *data, size_t n)
 {
-    size_t i = 0;
+    size_t i = 0, word;
+    for (; !TENON_SMALL && n - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, data + i, sizeof word);
+        if (!is_plain(word))
+            break;
+    }
     while (i < n && tenon_is_tchar((uint8_t)data[i]))
         i++;
     return i;
@@ -41,10 +59,12 @@ int tenon_is_value(tenon_str s)
     return 1;
 }
 
-/* Not tolower: that depends on the locale. */
-static int lower(char c)
+/* 1 if the two are the same but for the case of ASCII letters. Not tolower: that depends
+ * on the locale. */
+static int same_letter(char a, char b)
 {
-    return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+    unsigned int letter = (unsigned char)a | 0x20u;
+    return a == b || ((a ^ b) == 0x20 && letter >= 'a' && letter <= 'z');
 }
 
 int tenon_same(tenon_str a, tenon_str b)
@@ -55,20 +75,21 @@ int tenon_same(tenon_str a, tenon_str b)
 int tenon_alike(tenon_str a, tenon_str b)
 {
     size_t i;
-    if (a.size != b.size)
-        return 0;
-    if (tenon_same(a, b)) /* most are */
-        return 1;
-    for (i = 0; i < a.size; i++) {
-        if (lower(a.data[i]) != lower(b.data[i]))
+    for (i = 0; i < a.size && i < b.size; i++) {
+        if (!same_letter(a.data[i], b.data[i]))
             return 0;
     }
-    return 1;
+    return a.size == b.size;
 }
 
 int tenon_is(tenon_str s, const char *text)
 {
-    return tenon_alike(s, tenon_string(text, 0));
+    size_t i;
+    for (i = 0; i < s.size; i++) {
+        if (text[i] == '\0' || !same_letter(s.data[i], text[i]))
+            return 0;
+    }
+    return text[i] == '\0';
 }
 
 int tenon_is_one_of(tenon_str s, const char *texts)
@@ -89,113 +110,123 @@ tenon_str tenon_string(const char *data, size_t size)
     return s;
 }
 
+/* Takes n octets off the beginning. */
+static void skip(tenon_str *rest, size_t n)
+{
+    rest->data += n;
+    rest->size -= n;
+}
+
 static int is_blank(char c)
 {
     return c == ' ' || c == '\t';
 }
 
-tenon_str tenon_trim(tenon_str s)
+void tenon_trim(tenon_str *s)
 {
-    while (s.size > 0 && is_blank(s.data[0])) {
-        s.data++;
-        s.size--;
-    }
-    while (s.size > 0 && is_blank(s.data[s.size - 1]))
-        s.size--;
-    return s;
+    while (s->size > 0 && is_blank(*s->data))
+        skip(s, 1);
+    while (s->size > 0 && is_blank(s->data[s->size - 1]))
+        s->size--;
 }
 
-tenon_str tenon_take(tenon_str *rest, char end)
+void tenon_take(tenon_str *rest, char end, tenon_str *part)
 {
-    tenon_str part = *rest;
     const char *found = (const char *)memchr(rest->data, end, rest->size);
-    if (found == NULL) {
-        rest->size = 0;
-        return part;
-    }
-    part.size = (size_t)(found - part.data);
-    rest->data = found + 1;
-    rest->size -= part.size + 1;
-    return part;
+    *part = *rest;
+    if (found != NULL)
+        part->size = (size_t)(found - part->data);
+    skip(rest, part->size + (found != NULL));
 }
 
 /* ------------------------------------------------------------------ fields */
 
+typedef struct line {
+    tenon_str name;
+    tenon_str value;
+} line;
+
 /* The next line of a received head. A line without colon cannot come from the
  * tokenizer; it ends the walk. */
-static int line_next(const tenon_fields *fields, size_t *position, tenon_str *name, tenon_str *value)
+static int line_next(const tenon_fields *fields, size_t *position, line *field)
 {
     tenon_str rest;
     if (*position >= fields->head_size)
         return TENON_END;
     rest.data = fields->head + *position;
     rest.size = fields->head_size - *position;
-    *value = tenon_take(&rest, '\n');
+    tenon_take(&rest, '\n', &field->value);
     *position = fields->head_size - rest.size;
-    if (value->size > 0 && value->data[value->size - 1] == '\r')
-        value->size--;
-    rest = *value;
-    *name = tenon_take(value, ':');
-    return name->size < rest.size ? TENON_OK : TENON_END;
+    rest = field->value;
+    tenon_take(&field->value, ':', &field->name);
+    if (field->name.size == rest.size)
+        return TENON_END;
+    if (rest.data[rest.size - 1] == '\r')
+        field->value.size--;
+    return TENON_OK;
 }
 
 /* The next field of either form. */
-static int field_next(const tenon_fields *fields, size_t *position, tenon_str *name, tenon_str *value)
+static int field_next(const tenon_fields *fields, size_t *position, line *field)
 {
     if (fields->head != NULL) {
-        if (line_next(fields, position, name, value) != TENON_OK)
+        if (line_next(fields, position, field) != TENON_OK)
             return TENON_END;
     } else {
         const tenon_header *from = fields->array;
         if (from == NULL || *position >= fields->count)
             return TENON_END;
         from += (*position)++;
-        *name = tenon_string(from->name, from->name_size);
-        *value = tenon_string(from->value, from->value_size);
+        field->name = tenon_string(from->name, from->name_size);
+        field->value = tenon_string(from->value, from->value_size);
     }
-    *value = tenon_trim(*value);
+    tenon_trim(&field->value);
     return TENON_OK;
 }
 
 int tenon_header_next(const tenon_fields *fields, size_t *position, tenon_header *field)
 {
-    tenon_str name, value;
+    line next;
     if (fields == NULL || position == NULL || field == NULL)
         return TENON_ERR_NULL;
-    if (field_next(fields, position, &name, &value) != TENON_OK)
+    if (field_next(fields, position, &next) != TENON_OK)
         return TENON_END;
     /* An empty slice must not be taken for a text that ends with NUL somewhere
      * behind it, so it becomes an empty text that does. */
-    field->name = name.size > 0 ? name.data : "";
-    field->name_size = name.size;
-    field->value = value.size > 0 ? value.data : "";
-    field->value_size = value.size;
+    field->name = next.name.size > 0 ? next.name.data : "";
+    field->name_size = next.name.size;
+    field->value = next.value.size > 0 ? next.value.data : "";
+    field->value_size = next.value.size;
     return TENON_OK;
 }
 
-/* The value of the next field of that name. */
+/* The value of the next field of that name; untouched if there is none. */
 static int named_next(const tenon_fields *fields, const char *name, size_t *position, tenon_str *value)
 {
-    tenon_str want = tenon_string(name, 0), got;
-    int status;
+    line field;
     do {
-        status = field_next(fields, position, &got, value);
-    } while (status == TENON_OK && !tenon_alike(got, want));
-    return status;
+        if (field_next(fields, position, &field) != TENON_OK)
+            return TENON_END;
+    } while (!tenon_is(field.name, name));
+    *value = field.value;
+    return TENON_OK;
+}
+
+/* As tenon_field_count, but value is untouched for 0. */
+static inline int field_count(const tenon_fields *fields, const char *name, tenon_str *value)
+{
+    size_t position = 0;
+    int count = 0;
+    while (count < 2 && named_next(fields, name, &position, value) == TENON_OK)
+        count++;
+    return count;
 }
 
 int tenon_field_count(const tenon_fields *fields, const char *name, tenon_str *value)
 {
-    tenon_str next;
-    size_t position = 0;
-    int count = 0;
     value->data = NULL;
     value->size = 0;
-    while (count < 2 && named_next(fields, name, &position, &next) == TENON_OK) {
-        *value = next;
-        count++;
-    }
-    return count;
+    return field_count(fields, name, value);
 }
 
 int tenon_header_find(const tenon_fields *fields, const char *name, tenon_str *value)
@@ -203,14 +234,13 @@ int tenon_header_find(const tenon_fields *fields, const char *name, tenon_str *v
     size_t position = 0;
     if (fields == NULL || name == NULL || value == NULL)
         return TENON_ERR_NULL;
-    if (named_next(fields, name, &position, value) == TENON_OK) {
-        if (value->data == NULL) /* it is there, and empty */
-            value->data = "";
-        return TENON_OK;
-    }
     value->data = NULL;
     value->size = 0;
-    return TENON_END;
+    if (named_next(fields, name, &position, value) != TENON_OK)
+        return TENON_END;
+    if (value->data == NULL) /* it is there, and empty */
+        value->data = "";
+    return TENON_OK;
 }
 
 int tenon_no_content(const tenon_fields *fields, const char **at)
@@ -231,23 +261,19 @@ int tenon_no_content(const tenon_fields *fields, const char **at)
 
 int tenon_list_next(const tenon_fields *fields, const char *name, tenon_cursor *cursor, tenon_str *element)
 {
-    for (;;) {
+    do {
         while (cursor->rest.size > 0) {
-            *element = tenon_trim(tenon_take(&cursor->rest, ','));
+            tenon_take(&cursor->rest, ',', element);
+            tenon_trim(element);
             if (element->size > 0) {
                 cursor->count++;
                 return TENON_OK;
             }
         }
-        if (named_next(fields, name, &cursor->position, &cursor->rest) != TENON_OK)
-            break;
-    }
-    cursor->rest.size = 0;
-    if (cursor->count == 0 && tenon_field_count(fields, name, element) > 0)
-        return TENON_ERR_PROTOCOL;
+    } while (named_next(fields, name, &cursor->position, &cursor->rest) == TENON_OK);
     element->data = NULL;
     element->size = 0;
-    return TENON_END;
+    return cursor->count == 0 && field_count(fields, name, element) > 0 ? TENON_ERR_PROTOCOL : TENON_END;
 }
 
 int tenon_list_has(const tenon_fields *fields, const char *name, const char *member)
@@ -264,101 +290,102 @@ int tenon_list_has(const tenon_fields *fields, const char *name, const char *mem
 /* -------------------------------------------------------------- extensions */
 
 /*
- * The octet at *position behind blanks, or NUL at the end, where nothing wants a
- * NUL. RFC 6455 comes from a time of implied white space, so blanks may stand
- * around ; and = alike.
+ * The first octet of *rest behind blanks, which are taken off, or NUL at the end, where
+ * nothing wants a NUL. RFC 6455 comes from a time of implied white space, so blanks may
+ * stand around ; and = alike.
  */
-static char peek(tenon_str s, size_t *position)
+static char peek(tenon_str *rest)
 {
-    while (*position < s.size && is_blank(s.data[*position]))
-        (*position)++;
-    return (char)(*position < s.size ? s.data[*position] : '\0');
+    while (rest->size > 0 && is_blank(*rest->data))
+        skip(rest, 1);
+    return (char)(rest->size > 0 ? *rest->data : '\0');
 }
 
-/* The token that begins at *position, perhaps empty. */
-static tenon_str token(tenon_str s, size_t *position)
+/* Takes off the token at the beginning, perhaps empty. */
+static void token(tenon_str *rest, tenon_str *found)
 {
-    tenon_str found;
-    found.data = s.data + *position;
-    found.size = tenon_token_size(found.data, s.size - *position);
-    *position += found.size;
-    return found;
+    found->data = rest->data;
+    found->size = tenon_token_size(rest->data, rest->size);
+    skip(rest, found->size);
 }
 
-/* What is between the quotes of which the first is at *position; empty if it is
- * not a token once unescaped (RFC 6455, 9.1), or has no end. */
-static tenon_str quoted(tenon_str s, size_t *position)
+/* Takes off the quotes at the beginning; what is between them is empty if it is not a
+ * token once unescaped (RFC 6455, 9.1), or has no end. */
+static void quoted(tenon_str *rest, tenon_str *found)
 {
-    tenon_str found;
-    size_t i = *position + 1;
-    found.data = s.data + i;
-    found.size = 0;
-    while (i < s.size && s.data[i] != '"') {
-        if (s.data[i] == '\\')
+    size_t i = 1;
+    found->data = rest->data + 1;
+    found->size = 0;
+    while (i < rest->size && rest->data[i] != '"') {
+        if (rest->data[i] == '\\')
             i++;
-        if (i == s.size || !tenon_is_tchar((uint8_t)s.data[i]))
-            return found;
+        if (i == rest->size || !tenon_is_tchar((uint8_t)rest->data[i]))
+            return;
         i++;
     }
-    if (i < s.size) {
-        found.size = i - *position - 1;
-        *position = i + 1;
+    if (i < rest->size) {
+        found->size = i - 1;
+        skip(rest, i + 1);
     }
-    return found;
 }
 
-static int parameter_next(tenon_str s, size_t *position, tenon_str *name, tenon_str *value)
+/* Takes off a parameter. */
+static int parameter_next(tenon_str *rest, tenon_str *name, tenon_str *value)
 {
     value->data = NULL;
     value->size = 0;
-    if (peek(s, position) != ';')
-        return *position >= s.size ? TENON_END : TENON_ERR_PROTOCOL;
-    (*position)++;
-    (void)peek(s, position);
-    *name = token(s, position);
+    if (peek(rest) != ';')
+        return rest->size == 0 ? TENON_END : TENON_ERR_PROTOCOL;
+    skip(rest, 1);
+    (void)peek(rest);
+    token(rest, name);
     if (name->size == 0)
         return TENON_ERR_PROTOCOL;
-    if (peek(s, position) == '=') {
-        (*position)++;
-        *value = peek(s, position) == '"' ? quoted(s, position) : token(s, position);
-        return value->size > 0 ? TENON_OK : TENON_ERR_PROTOCOL;
-    }
-    return TENON_OK;
+    if (peek(rest) != '=')
+        return TENON_OK;
+    skip(rest, 1);
+    if (peek(rest) == '"')
+        quoted(rest, value);
+    else
+        token(rest, value);
+    return value->size > 0 ? TENON_OK : TENON_ERR_PROTOCOL;
 }
 
 int tenon_parameter_next(const tenon_extension *extension, size_t *position, tenon_str *name, tenon_str *value)
 {
+    tenon_str rest;
+    int status;
     if (extension == NULL || position == NULL || name == NULL || value == NULL)
         return TENON_ERR_NULL;
-    return parameter_next(extension->parameters, position, name, value);
+    rest = extension->parameters;
+    if (*position > 0) /* which is the program's, and may be anything */
+        skip(&rest, *position < rest.size ? *position : rest.size);
+    status = parameter_next(&rest, name, value);
+    *position = extension->parameters.size - rest.size;
+    return status;
 }
 
 int tenon_extension_next(const tenon_fields *fields, tenon_cursor *cursor, tenon_extension *extension)
 {
-    tenon_str element, name, value;
-    size_t position = 0;
+    tenon_str element, rest, value;
     int status;
     if (fields == NULL || cursor == NULL || extension == NULL)
         return TENON_ERR_NULL;
     memset(extension, 0, sizeof *extension);
     status = tenon_list_next(fields, "Sec-WebSocket-Extensions", cursor, &element);
-    if (status != TENON_OK) {
-        extension->name = element;
-        return status;
+    rest = element;
+    if (status == TENON_OK) {
+        tenon_str name;
+        token(&rest, &extension->name);
+        (void)peek(&rest);
+        if (rest.size > 0)
+            extension->parameters = rest;
+        while (extension->name.size > 0 && (status = parameter_next(&rest, &name, &value)) == TENON_OK) {
+        }
+        if (status == TENON_END && extension->name.size > 0)
+            return TENON_OK;
+        status = TENON_ERR_PROTOCOL;
     }
-    extension->name = token(element, &position);
-    (void)peek(element, &position);
-    if (position < element.size) {
-        extension->parameters.data = element.data + position;
-        extension->parameters.size = element.size - position;
-    }
-    position = 0;
-    do {
-        status = parameter_next(extension->parameters, &position, &name, &value);
-    } while (status == TENON_OK);
-    if (status != TENON_END || extension->name.size == 0) {
-        extension->name = element; /* what is to be blamed */
-        return TENON_ERR_PROTOCOL;
-    }
-    return TENON_OK;
+    extension->name = element; /* what is to be blamed */
+    return status;
 }

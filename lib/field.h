@@ -46,10 +46,10 @@ TENON_INTERNAL int tenon_is_one_of(tenon_str s, const char *texts);
 TENON_INTERNAL tenon_str tenon_string(const char *data, size_t size);
 
 /* Takes what stands in front of the first end (or all) off *rest, and end too. */
-TENON_INTERNAL tenon_str tenon_take(tenon_str *rest, char end);
+TENON_INTERNAL void tenon_take(tenon_str *rest, char end, tenon_str *part);
 
-/* s without the SP and HTAB around it. */
-TENON_INTERNAL tenon_str tenon_trim(tenon_str s);
+/* Takes off the SP and HTAB around it. */
+TENON_INTERNAL void tenon_trim(tenon_str *s);
 
 /*
  * How often the field of that name occurs: 0, 1, or 2 for more than once. *value:

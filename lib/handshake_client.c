@@ -10,11 +10,13 @@ static void put_subprotocols(tenon_text *out, const tenon_request *request)
 {
     size_t i;
     for (i = 0; i < request->subprotocol_count; i++) {
-        tenon_text_string(out, i == 0 ? TENON_FIELD_PROTOCOL ": " : ", ");
+        if (i == 0)
+            tenon_text_string(out, TENON_FIELD_PROTOCOL);
+        tenon_text_string(out, i == 0 ? ": " : ", ");
         tenon_text_string(out, request->subprotocols[i]);
     }
     if (i > 0)
-        tenon_text_put(out, "\r\n", 2);
+        tenon_text_string(out, "\r\n");
 }
 
 /* The resource name (RFC 6455, 3). */
@@ -29,8 +31,7 @@ static void put_target(tenon_text *out, const tenon_place *place)
     }
 }
 
-int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_SIZE], const char *more,
-                         tenon_text *out)
+int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_SIZE], tenon_text *out)
 {
     tenon_place place;
     int status = tenon_place_parse(request, 0, &place);
@@ -42,16 +43,14 @@ int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_
     put_target(out, &place);
     tenon_text_string(out, " HTTP/1.1\r\n");
     tenon_text_field(out, "Host", place.authority);
-    tenon_text_string(out, "Upgrade: websocket\r\n"
-                           "Connection: Upgrade\r\n");
+    tenon_text_string(out, TENON_UPGRADE);
+    tenon_text_string(out, "\r\n");
     tenon_text_field(out, "Sec-WebSocket-Key", tenon_string(key, TENON_KEY_SIZE));
     tenon_text_string(out, "Sec-WebSocket-Version: 13\r\n");
     if (request->origin != NULL)
         tenon_text_field(out, "Origin", tenon_string(request->origin, 0));
     put_subprotocols(out, request);
-    tenon_extensions_put(out, tenon_string(request->extensions, 0), more);
-    tenon_text_end(out, request->headers, request->header_count);
-    return out->used <= out->room ? TENON_OK : TENON_ERR_TOO_BIG;
+    return TENON_OK;
 }
 
 /* --------------------------------------------------------------- the check */
@@ -60,7 +59,7 @@ int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_
  * A list is no match for the client (RFC 6455, 4.1), where the server looks for an
  * element; in Connection, both look for one. *value: what is to be blamed.
  */
-static uint16_t check_upgrade(const tenon_fields *fields, const char key[TENON_KEY_SIZE], tenon_str *value)
+static TENON_APART uint16_t check_upgrade(const tenon_fields *fields, const char key[TENON_KEY_SIZE], tenon_str *value)
 {
     char accept[TENON_ACCEPT_SIZE + 1];
     if (tenon_field_count(fields, "Upgrade", value) != 1 || !tenon_is(*value, "websocket"))
@@ -68,7 +67,7 @@ static uint16_t check_upgrade(const tenon_fields *fields, const char key[TENON_K
     (void)tenon_field_count(fields, "Connection", value);
     if (!tenon_list_has(fields, "Connection", "upgrade"))
         return TENON_RULE_CONNECTION;
-    (void)tenon_key_accept(key, TENON_KEY_SIZE, accept); /* the key is our own, and good */
+    tenon_key_hash(key, accept); /* the key is our own, and good */
     if (tenon_field_count(fields, "Sec-WebSocket-Accept", value) != 1
         || !tenon_same(*value, tenon_string(accept, TENON_ACCEPT_SIZE)))
         return TENON_RULE_ACCEPT;

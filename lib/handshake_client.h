@@ -12,12 +12,10 @@
 #include "tenon/handshake.h"
 
 /*
- * Checks the whole of *request and writes the head. more: a further extension to
- * offer, or "". Errors, after which out holds
- * nothing of use: URI; SUBPROTOCOL; EXTENSION; HEADER; TOO_BIG (out->used tells
- * the room needed).
+ * Checks the whole of *request and writes the head, as far as the fields that its
+ * extensions and further headers make. Errors, with nothing written: URI; SUBPROTOCOL;
+ * EXTENSION; HEADER. What does not fit is found when all is written.
  */
-TENON_INTERNAL int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_SIZE], const char *more,
-                                        tenon_text *out);
+TENON_INTERNAL int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_SIZE], tenon_text *out);
 
 #endif

@@ -139,92 +139,91 @@ static int count_of(const asked *a, int part, const char *name, tenon_str *value
     return tenon_field_count(part_for(a, part, &space), name, value);
 }
 
-/* Each of the checks returns 1 when the request is good, or this, which is 0. */
-static int blame(tenon_verdict *verdict, uint16_t status, uint16_t rule, const char *at)
-{
-    verdict->status = status;
-    verdict->rule = rule;
-    verdict->at = at;
-    return 0;
-}
+/* Each of the checks returns the rule that is broken, or TENON_RULE_NONE. *value: what is
+ * to be blamed. verdict->status is set where the rule does not tell it. */
 
-static int check_line(tenon_str method, tenon_str target, uint16_t version, tenon_verdict *verdict)
+static unsigned int check_line(tenon_str method, tenon_str target, uint16_t version, tenon_verdict *verdict,
+                               tenon_str *value)
 {
     static const char known[] = "HEAD\0POST\0PUT\0DELETE\0CONNECT\0OPTIONS\0TRACE\0PATCH\0GET\0";
     tenon_str path, authority;
     if (version >> 8 != HTTP_1_1 >> 8)
-        return blame(verdict, 505, TENON_RULE_HTTP_VERSION, NULL);
-    if (!tenon_same(method, tenon_string("GET", 3)))
-        return blame(verdict, tenon_is_one_of(method, known) ? 405 : 501, TENON_RULE_METHOD, method.data);
-    if (!split_target(target, &path, &authority))
-        return blame(verdict, 400, TENON_RULE_TARGET, target.data);
-    return 1;
+        return TENON_RULE_HTTP_VERSION;
+    *value = method;
+    if (method.size != 3 || memcmp(method.data, "GET", 3) != 0) {
+        if (tenon_is_one_of(method, known))
+            verdict->status = 405;
+        return TENON_RULE_METHOD;
+    }
+    *value = target;
+    return split_target(target, &path, &authority) ? TENON_RULE_NONE : TENON_RULE_TARGET;
 }
 
 /* Exactly one, even if the target is absolute (RFC 9112, 3.2). HTTP/1.0 may do
  * without. */
-static int check_host(uint16_t version, const asked *a, tenon_verdict *verdict)
+static unsigned int check_host(uint16_t version, const asked *a, tenon_str *value)
 {
-    tenon_str value;
-    int count = count_of(a, PART_HOST, "Host", &value);
-    if (count == 1 ? tenon_host_valid(value) : count == 0 && version < HTTP_1_1)
-        return 1;
-    return blame(verdict, 400, TENON_RULE_HOST, value.data);
+    int count = count_of(a, PART_HOST, "Host", value);
+    if (count == 1 ? tenon_host_valid(*value) : count == 0 && version < HTTP_1_1)
+        return TENON_RULE_NONE;
+    return TENON_RULE_HOST;
 }
 
 /*
  * Content in an upgrade would be told from frames by guessing, which is how
  * requests are smuggled (RFC 9112, 11.2); so there must be none, and no doubt of it.
  */
-static int check_body(const asked *a, tenon_verdict *verdict)
+static unsigned int check_body(const asked *a, tenon_str *value)
 {
     static const char codings[] = "chunked\0gzip\0deflate\0compress\0x-gzip\0x-compress\0";
     static const char name[] = "Transfer-Encoding";
     tenon_fields space;
     const tenon_fields *fields = part_for(a, PART_LENGTH, &space);
-    tenon_str value, length, coding;
+    tenon_str found;
     tenon_cursor cursor;
-    const char *at;
-    if (!tenon_no_content(fields, &at))
-        return blame(verdict, 400, TENON_RULE_BODY, at);
-    if (count_of(a, PART_CODING, name, &value) == 0)
-        return 1;
-    if (tenon_field_count(fields, "Content-Length", &length) > 0)
-        return blame(verdict, 400, TENON_RULE_BODY, length.data);
+    if (!tenon_no_content(fields, &value->data))
+        return TENON_RULE_BODY;
+    if (count_of(a, PART_CODING, name, value) == 0)
+        return TENON_RULE_NONE;
+    if (tenon_field_count(fields, "Content-Length", &found) > 0) {
+        *value = found;
+        return TENON_RULE_BODY;
+    }
     memset(&cursor, 0, sizeof cursor);
     fields = part_for(a, PART_CODING, &space);
-    while (tenon_list_next(fields, name, &cursor, &coding) == TENON_OK) {
-        if (!tenon_is_one_of(coding, codings))
-            return blame(verdict, 501, TENON_RULE_TRANSFER_CODING, coding.data);
+    while (tenon_list_next(fields, name, &cursor, &found) == TENON_OK) {
+        if (!tenon_is_one_of(found, codings)) {
+            *value = found;
+            return TENON_RULE_TRANSFER_CODING;
+        }
     }
-    return blame(verdict, 400, TENON_RULE_BODY, value.data);
+    return TENON_RULE_BODY;
 }
 
 /* 1 if the list has the member. */
-static int check_list(const asked *a, int part, const char *name, const char *member, uint16_t status, uint16_t rule,
-                      tenon_verdict *verdict)
+static int has_member(const asked *a, int part, const char *name, const char *member, tenon_str *value)
 {
     tenon_fields space;
     const tenon_fields *fields = part_for(a, part, &space);
-    tenon_str value;
     if (tenon_list_has(fields, name, member))
         return 1;
-    (void)tenon_field_count(fields, name, &value);
-    return blame(verdict, status, rule, value.data);
+    (void)tenon_field_count(fields, name, value);
+    return 0;
 }
 
-static int check_upgrade(uint16_t version, const asked *a, tenon_verdict *verdict)
+static unsigned int check_upgrade(uint16_t version, const asked *a, tenon_str *value)
 {
-    tenon_str value;
     /* HTTP/1.0 knows neither Expect nor Upgrade (RFC 9110, 7.8 and 10.1.1). */
+    value->data = NULL;
     if (version < HTTP_1_1)
-        return blame(verdict, 426, TENON_RULE_UPGRADE, NULL);
+        return TENON_RULE_UPGRADE;
     /* 100 would have to go out before 101 (RFC 9110, 7.8), for content that must
      * not be there. */
-    if (count_of(a, PART_EXPECT, "Expect", &value) > 0)
-        return blame(verdict, 417, TENON_RULE_EXPECT, value.data);
-    return check_list(a, PART_UPGRADE, "Upgrade", "websocket", 426, TENON_RULE_UPGRADE, verdict)
-           && check_list(a, PART_CONNECTION, "Connection", "upgrade", 400, TENON_RULE_CONNECTION, verdict);
+    if (count_of(a, PART_EXPECT, "Expect", value) > 0)
+        return TENON_RULE_EXPECT;
+    if (!has_member(a, PART_UPGRADE, "Upgrade", "websocket", value))
+        return TENON_RULE_UPGRADE;
+    return has_member(a, PART_CONNECTION, "Connection", "upgrade", value) ? TENON_RULE_NONE : TENON_RULE_CONNECTION;
 }
 
 /* 1 if the version is in its grammar: 0 to 255 without leading zeros (RFC 6455, 4.3). */
@@ -242,32 +241,25 @@ static int is_version(tenon_str s)
     return number <= 255;
 }
 
-static int check_version(const asked *a, tenon_verdict *verdict)
+static unsigned int check_key(const asked *a, tenon_verdict *verdict, tenon_str *value)
 {
-    tenon_str value;
-    if (count_of(a, PART_VERSION, "Sec-WebSocket-Version", &value) != 1 || !is_version(value))
-        return blame(verdict, 400, TENON_RULE_VERSION, value.data);
-    return tenon_is(value, "13") ? 1 : blame(verdict, 426, TENON_RULE_VERSION, value.data);
+    int count = count_of(a, PART_VERSION, "Sec-WebSocket-Version", value);
+    if (count != 1 || !tenon_is(*value, "13")) {
+        if (count == 1 && is_version(*value))
+            verdict->status = 426;
+        return TENON_RULE_VERSION;
+    }
+    if (count_of(a, PART_KEY, "Sec-WebSocket-Key", value) != 1 || !tenon_base64_is16(value->data, value->size))
+        return TENON_RULE_KEY;
+    verdict->key = *value;
+    return TENON_RULE_NONE;
 }
 
-static int check_key(const asked *a, tenon_verdict *verdict)
-{
-    uint8_t nonce[16];
-    tenon_str value;
-    if (count_of(a, PART_KEY, "Sec-WebSocket-Key", &value) != 1
-        || !tenon_base64_decode16(value.data, value.size, nonce))
-        return blame(verdict, 400, TENON_RULE_KEY, value.data);
-    verdict->key = value;
-    return 1;
-}
-
-static int check_offer(const asked *a, tenon_verdict *verdict)
+static unsigned int check_offer(const asked *a, tenon_str *value)
 {
     tenon_fields spaces[2];
-    const char *at;
-    uint16_t rule = tenon_offer_check(part_for(a, PART_PROTOCOL, &spaces[0]),
-                                      part_for(a, PART_EXTENSIONS, &spaces[1]), &at);
-    return rule == TENON_RULE_NONE ? 1 : blame(verdict, 400, rule, at);
+    return tenon_offer_check(part_for(a, PART_PROTOCOL, &spaces[0]), part_for(a, PART_EXTENSIONS, &spaces[1]),
+                             &value->data);
 }
 
 int tenon_upgrade_check(tenon_str method, tenon_str target, uint16_t version, const tenon_fields *fields,
@@ -275,6 +267,8 @@ int tenon_upgrade_check(tenon_str method, tenon_str target, uint16_t version, co
 {
     asked a;
     tenon_fields space;
+    tenon_str value = {NULL, 0};
+    unsigned int rule;
     uint32_t size;
     if (fields == NULL || verdict == NULL)
         return TENON_ERR_NULL;
@@ -287,84 +281,101 @@ int tenon_upgrade_check(tenon_str method, tenon_str target, uint16_t version, co
     if (!TENON_SMALL)
         find_parts(&a);
     (void)tenon_header_find(part_for(&a, PART_ORIGIN, &space), "Origin", &verdict->origin);
-    if (check_line(method, target, version, verdict) && check_host(version, &a, verdict) && check_body(&a, verdict)
-        && check_upgrade(version, &a, verdict) && check_version(&a, verdict) && check_key(&a, verdict)
-        && check_offer(&a, verdict))
+    if ((rule = check_line(method, target, version, verdict, &value)) == TENON_RULE_NONE
+        && (rule = check_host(version, &a, &value)) == TENON_RULE_NONE
+        && (rule = check_body(&a, &value)) == TENON_RULE_NONE
+        && (rule = check_upgrade(version, &a, &value)) == TENON_RULE_NONE
+        && (rule = check_key(&a, verdict, &value)) == TENON_RULE_NONE
+        && (rule = check_offer(&a, &value)) == TENON_RULE_NONE)
         verdict->status = 101;
+    verdict->rule = (uint16_t)rule;
+    if (rule != TENON_RULE_NONE)
+        verdict->at = value.data;
+    if (verdict->status == 0)
+        verdict->status = tenon_http1_status((uint16_t)rule);
     return TENON_OK;
 }
 
 /* ------------------------------------------------------------- the answers */
 
-static int fitted(const tenon_text *out)
-{
-    return out->used <= out->room ? TENON_OK : TENON_ERR_TOO_BIG;
-}
-
-int tenon_server_accept(const tenon_fields *request, const char key[TENON_KEY_SIZE], const tenon_answer *answer,
-                        const char *more, tenon_text *out, tenon_str *subprotocol)
+void tenon_server_accept(const char key[TENON_KEY_SIZE], tenon_str subprotocol, tenon_text *out)
 {
     char accept[TENON_ACCEPT_SIZE + 1];
-    int status = tenon_answer_valid(request, answer, subprotocol);
-    if (status != TENON_OK)
-        return status;
     tenon_key_hash(key, accept);
-    tenon_text_string(out, "HTTP/1.1 101 Switching Protocols\r\n"
-                           "Upgrade: websocket\r\n"
-                           "Connection: Upgrade\r\n");
+    tenon_text_string(out, "HTTP/1.1 101 Switching Protocols\r\n");
+    tenon_text_string(out, TENON_UPGRADE);
+    tenon_text_string(out, "\r\n");
     tenon_text_field(out, "Sec-WebSocket-Accept", tenon_string(accept, TENON_ACCEPT_SIZE));
-    if (subprotocol->data != NULL)
-        tenon_text_field(out, TENON_FIELD_PROTOCOL, *subprotocol);
-    if (answer != NULL)
-        tenon_extensions_put(out, tenon_string(answer->extensions, answer->extensions_size), more);
-    else
-        tenon_extensions_put(out, tenon_string(NULL, 0), more);
-    if (answer != NULL)
-        tenon_text_end(out, answer->headers, answer->header_count);
-    else
-        tenon_text_end(out, NULL, 0);
-    return fitted(out);
+    if (subprotocol.data != NULL)
+        tenon_text_field(out, TENON_FIELD_PROTOCOL, subprotocol);
+}
+
+/*
+ * What usually stands behind HTTP/1.1: the statuses with which the library refuses, and
+ * the others that programs may have. Apart, because not every program has its own.
+ */
+static const char refusals[] = "400 Bad Request\0"
+                               "405 Method Not Allowed\0"
+                               "408 Request Timeout\0"
+                               "414 URI Too Long\0"
+                               "417 Expectation Failed\0"
+                               "426 Upgrade Required\0"
+                               "431 Request Header Fields Too Large\0"
+                               "501 Not Implemented\0"
+                               "503 Service Unavailable\0"
+                               "505 HTTP Version Not Supported\0";
+static const char others[] = "200 OK\0"
+                             "301 Moved Permanently\0"
+                             "302 Found\0"
+                             "303 See Other\0"
+                             "307 Temporary Redirect\0"
+                             "308 Permanent Redirect\0"
+                             "401 Unauthorized\0"
+                             "403 Forbidden\0"
+                             "404 Not Found\0"
+                             "429 Too Many Requests\0"
+                             "500 Internal Server Error\0"
+                             "502 Bad Gateway\0"
+                             "504 Gateway Timeout\0";
+
+/* The line of a status, or an empty one. */
+static const char *find_line(const char *lines, uint16_t status)
+{
+    /* An empty line is the last: what the analyzer takes for its second octet is none. */
+    while (*lines != '\0' /* NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult) */
+           && tenon_http1_code(lines) != status)
+        lines += strlen(lines) + 1;
+    return lines;
+}
+
+/* Ends the status line; what a refusal must say of the connection, and, with allow, of
+ * methods. */
+static void put_connection(tenon_text *out, uint16_t status, int allow)
+{
+    tenon_text_string(out, "\r\n");
+    if (status == 426) { /* RFC 9110, 15.5.22; RFC 6455, 4.4 */
+        tenon_text_string(out, TENON_UPGRADE);
+        tenon_text_string(out, ", close\r\nSec-WebSocket-Version: 13\r\n");
+    } else {
+        tenon_text_string(out, "Connection: close\r\n");
+    }
+    if (status == 405 && allow)
+        tenon_text_string(out, "Allow: GET\r\n");
 }
 
 /* The status line; without a reason phrase of the program's, the usual one, or an
  * empty one where none is known (RFC 9112, 4). */
 static void put_status(tenon_text *out, uint16_t status, tenon_str reason)
 {
-    static const char usual[] = "200 OK\0"
-                                "301 Moved Permanently\0"
-                                "302 Found\0"
-                                "303 See Other\0"
-                                "307 Temporary Redirect\0"
-                                "308 Permanent Redirect\0"
-                                "400 Bad Request\0"
-                                "401 Unauthorized\0"
-                                "403 Forbidden\0"
-                                "404 Not Found\0"
-                                "405 Method Not Allowed\0"
-                                "408 Request Timeout\0"
-                                "414 URI Too Long\0"
-                                "417 Expectation Failed\0"
-                                "426 Upgrade Required\0"
-                                "429 Too Many Requests\0"
-                                "431 Request Header Fields Too Large\0"
-                                "500 Internal Server Error\0"
-                                "501 Not Implemented\0"
-                                "502 Bad Gateway\0"
-                                "503 Service Unavailable\0"
-                                "504 Gateway Timeout\0"
-                                "505 HTTP Version Not Supported\0";
-    const char *line = usual;
-    /* An empty entry is the last: what the analyzer takes for its second octet is none. */
-    while (*line != '\0' /* NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult) */
-           && (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0') != status)
-        line += strlen(line) + 1;
+    const char *line = find_line(refusals, status);
+    if (*line == '\0')
+        line = find_line(others, status);
     if (reason.data == NULL && *line != '\0')
         reason = tenon_string(line + 4, 0);
     tenon_text_string(out, "HTTP/1.1 ");
     tenon_text_number(out, status);
     tenon_text_put(out, " ", 1);
     tenon_text_put(out, reason.data, reason.size);
-    tenon_text_put(out, "\r\n", 2);
 }
 
 int tenon_server_reject(const tenon_refusal *refusal, tenon_text *out)
@@ -378,31 +389,23 @@ int tenon_server_reject(const tenon_refusal *refusal, tenon_text *out)
         return TENON_ERR_STATUS;
     if (!tenon_is_value(reason) || tenon_headers_check(refusal->headers, refusal->header_count) != TENON_OK)
         return TENON_ERR_HEADER;
-    put_status(out, status, reason);
-    if (status == 426) /* RFC 9110, 15.5.22; RFC 6455, 4.4 */
-        tenon_text_string(out, "Upgrade: websocket\r\n"
-                               "Connection: Upgrade, close\r\n"
-                               "Sec-WebSocket-Version: 13\r\n");
-    else
-        tenon_text_string(out, "Connection: close\r\n");
     memset(&fields, 0, sizeof fields);
     fields.array = refusal->headers;
     fields.count = refusal->header_count;
-    if (status == 405 && tenon_field_count(&fields, "Allow", &allow) == 0)
-        tenon_text_string(out, "Allow: GET\r\n");
+    put_status(out, status, reason);
+    put_connection(out, status, tenon_field_count(&fields, "Allow", &allow) == 0);
     if (!empty) {
         tenon_text_string(out, "Content-Length: ");
         tenon_text_number(out, refusal->body_size);
         tenon_text_put(out, "\r\n", 2);
     }
-    tenon_text_end(out, refusal->headers, refusal->header_count);
-    return fitted(out);
+    return tenon_text_end(out, refusal->headers, refusal->header_count);
 }
 
 void tenon_server_refuse(uint16_t status, tenon_text *out)
 {
-    tenon_refusal refusal;
-    memset(&refusal, 0, sizeof refusal);
-    refusal.status = status;
-    (void)tenon_server_reject(&refusal, out);
+    tenon_text_string(out, "HTTP/1.1 ");
+    tenon_text_string(out, find_line(refusals, status));
+    put_connection(out, status, 1);
+    tenon_text_string(out, "Content-Length: 0\r\n\r\n");
 }

@@ -20,15 +20,11 @@
 TENON_INTERNAL void tenon_server_head(const char *text, size_t n, tenon_head *head);
 
 /*
- * Writes the head of the 101 for a request that tenon_upgrade_check found good.
- * key: that of the verdict. answer may be NULL. more: a further extension that was
- * agreed on, or "". *subprotocol: the element of the request that was chosen, data
- * NULL for none. Errors, after which out holds nothing of use: SUBPROTOCOL;
- * EXTENSION; HEADER; TOO_BIG (out->used tells the room needed).
+ * Writes the head of the 101 for a request that tenon_upgrade_check found good, with an
+ * answer that tenon_answer_valid did, as far as the fields that its extensions and
+ * further headers make. key: that of the verdict.
  */
-TENON_INTERNAL int tenon_server_accept(const tenon_fields *request, const char key[TENON_KEY_SIZE],
-                                       const tenon_answer *answer, const char *more, tenon_text *out,
-                                       tenon_str *subprotocol);
+TENON_INTERNAL void tenon_server_accept(const char key[TENON_KEY_SIZE], tenon_str subprotocol, tenon_text *out);
 
 /* Writes the head of a refusal; the body is the caller's to send. Errors as
  * above: STATUS; HEADER; TOO_BIG. */

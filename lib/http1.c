@@ -8,190 +8,119 @@ enum {
     STATE_BEGIN,       /* a request, or an empty line in front of it */
     STATE_METHOD,
     STATE_TARGET,
-    STATE_VERSION,
-    STATE_VERSION_END,
-    STATE_CODE,
-    STATE_CODE_END,
+    STATE_CODE_END,    /* behind the status code */
     STATE_REASON,
     STATE_LINE,        /* the first octet of a line */
     STATE_NAME,
     STATE_VALUE,
+    STATE_FORM,        /* the version, and what stands in a fixed form behind it */
     STATE_DONE,
     /* Those that have seen a CR, and only those, are above STATE_DONE. */
     STATE_BEGIN_LF,
     STATE_LINE_LF,     /* the end of the start line or of a field */
-    STATE_HEAD_LF      /* the end of the head */
+    STATE_HEAD_LF,     /* the end of the head */
+    STATE_NONE
+};
+
+/* Kinds of octets; LF comes only where it is due, and then it is a control like any other. */
+enum { KIND_CONTROL, KIND_SP, KIND_HTAB, KIND_CR, KIND_COLON, KIND_TCHAR, KIND_VISIBLE, KIND_HIGH };
+
+/* The states that the kinds of octets lead to, in four bits each. */
+#define ROW(control, sp, htab, cr, colon, tchar, visible, high)                                                        \
+    ((uint32_t)(control) | (uint32_t)(sp) << 4 | (uint32_t)(htab) << 8 | (uint32_t)(cr) << 12 | (uint32_t)(colon) << 16 \
+     | (uint32_t)(tchar) << 20 | (uint32_t)(visible) << 24 | (uint32_t)(high) << 28)
+
+static const uint32_t rows[] = {
+    ROW(STATE_NONE, STATE_NONE, STATE_NONE, STATE_BEGIN_LF, STATE_NONE, STATE_METHOD, STATE_NONE, STATE_NONE),
+    ROW(STATE_NONE, STATE_TARGET, STATE_NONE, STATE_NONE, STATE_NONE, STATE_METHOD, STATE_NONE, STATE_NONE),
+    ROW(STATE_NONE, STATE_FORM, STATE_NONE, STATE_NONE, STATE_TARGET, STATE_TARGET, STATE_TARGET, STATE_NONE),
+    ROW(STATE_NONE, STATE_REASON, STATE_NONE, STATE_LINE_LF, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE),
+    ROW(STATE_NONE, STATE_REASON, STATE_REASON, STATE_LINE_LF, STATE_REASON, STATE_REASON, STATE_REASON, STATE_REASON),
+    ROW(STATE_NONE, STATE_VALUE, STATE_VALUE, STATE_HEAD_LF, STATE_NONE, STATE_NAME, STATE_NONE, STATE_NONE),
+    ROW(STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_VALUE, STATE_NAME, STATE_NONE, STATE_NONE),
+    ROW(STATE_NONE, STATE_VALUE, STATE_VALUE, STATE_LINE_LF, STATE_VALUE, STATE_VALUE, STATE_VALUE, STATE_VALUE),
+    0, /* STATE_FORM has a function */
+    0, /* STATE_DONE is the end */
+    ROW(STATE_METHOD, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE),
+    ROW(STATE_LINE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE),
+    ROW(STATE_DONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE),
 };
 
 void tenon_http1_init(tenon_http1 *h, int role)
 {
     memset(h, 0, sizeof *h);
     h->role = (uint8_t)role;
-    h->state = role == TENON_SERVER ? STATE_BEGIN : STATE_VERSION;
+    h->state = role == TENON_SERVER ? STATE_BEGIN : STATE_FORM;
 }
 
-/* --------------------------------------------------- one function a state */
+/* -------------------------------------------------------------- one octet */
 
-static uint16_t step_method(tenon_http1 *h, uint8_t c)
+static unsigned int kind_of(uint8_t c)
 {
-    if (c == '\r' && h->state == STATE_BEGIN) {
-        h->state = STATE_BEGIN_LF;
-        return 0;
-    }
-    h->state = STATE_METHOD;
-    if (c == ' ' && h->index > 0) {
-        h->index = 0;
-        h->state = STATE_TARGET;
-        return 0;
-    }
-    if (!tenon_is_tchar(c))
-        return TENON_RULE_START_LINE;
-    if (h->index == TENON_METHOD_MAX)
-        return TENON_RULE_METHOD;
-    h->index++;
-    return 0;
+    if (tenon_is_tchar(c))
+        return KIND_TCHAR;
+    if (c == ':')
+        return KIND_COLON;
+    if (c == '\t')
+        return KIND_HTAB;
+    if (c == '\r')
+        return KIND_CR;
+    if (c < ' ' || c == 0x7f)
+        return KIND_CONTROL;
+    return c >= 0x80 ? KIND_HIGH : c == ' ' ? KIND_SP : KIND_VISIBLE;
 }
 
-static uint16_t step_target(tenon_http1 *h, const tenon_http1_limits *limits, uint8_t c)
+/*
+ * "HTTP/" DIGIT "." DIGIT, where case counts (RFC 9112, 2.3), and the end of the line, or
+ * the status code: 0 stands for a digit, 1 for one but 0. h->count is the place.
+ */
+static unsigned int step_form(tenon_http1 *h, uint8_t c)
 {
-    if (c == ' ' && h->count > 0) {
-        h->count = 0;
-        h->state = STATE_VERSION;
-        return 0;
-    }
-    if (c <= ' ' || c >= 0x7f)
+    const char *form = h->role == TENON_SERVER ? "HTTP/0.0\r" : "HTTP/0.0 100";
+    uint8_t want = (uint8_t)form[h->count];
+    if (want == '0' || want == '1' ? c < want || c > '9' : c != want)
         return TENON_RULE_START_LINE;
-    if (h->count >= limits->target)
-        return TENON_RULE_TARGET_SIZE;
-    h->count++;
-    return 0;
-}
-
-/* "HTTP/" DIGIT "." DIGIT; case counts (RFC 9112, 2.3). */
-static uint16_t step_version(tenon_http1 *h, uint8_t c)
-{
-    static const char form[] = "HTTP/0.0";
-    uint8_t want = (uint8_t)form[h->index];
-    if (want == '0' ? c < '0' || c > '9' : c != want)
-        return TENON_RULE_START_LINE;
-    if (h->index == 5)
+    if (h->count == 5)
         h->major = c;
-    if (++h->index == sizeof form - 1) {
-        h->index = 0;
-        h->state = STATE_VERSION_END;
-    }
-    return 0;
-}
-
-static uint16_t step_version_end(tenon_http1 *h, uint8_t c)
-{
-    int server = h->role == TENON_SERVER;
-    if (c != (server ? '\r' : ' '))
-        return TENON_RULE_START_LINE;
-    if (h->major != '1')
+    if (h->count == 8 && h->major != '1')
         return TENON_RULE_HTTP_VERSION;
-    h->state = server ? STATE_LINE_LF : STATE_CODE;
-    return 0;
-}
-
-static uint16_t step_code(tenon_http1 *h, uint8_t c)
-{
-    if (c < (h->index == 0 ? '1' : '0') || c > '9')
-        return TENON_RULE_START_LINE;
-    if (++h->index == 3)
-        h->state = STATE_CODE_END;
-    return 0;
-}
-
-static uint16_t step_reason(tenon_http1 *h, uint8_t c)
-{
-    if (c == '\r') {
-        h->state = STATE_LINE_LF;
-        return 0;
+    if (form[++h->count] == '\0') {
+        h->count = 0;
+        h->state = h->role == TENON_SERVER ? STATE_LINE_LF : STATE_CODE_END;
     }
-    if (h->state == STATE_CODE_END ? c != ' ' : !tenon_is_text(c))
-        return TENON_RULE_START_LINE;
-    h->state = STATE_REASON;
     return 0;
 }
 
-static uint16_t step_line(tenon_http1 *h, const tenon_http1_limits *limits, uint8_t c)
+/* A good octet where such are counted: those of method and target, and lines. */
+static unsigned int step_counted(tenon_http1 *h, const tenon_http1_limits *limits, unsigned int state, uint8_t c)
 {
-    if (c == '\r') {
-        h->state = STATE_HEAD_LF;
-        return 0;
-    }
-    if (c == ' ' || c == '\t') {
-        /* A client goes on with the value (RFC 9112, 5.2), if there is one. */
-        h->state = STATE_VALUE;
+    uint32_t limit = state == STATE_LINE ? limits->headers : state == STATE_TARGET ? limits->target : TENON_METHOD_MAX;
+    if (h->state == STATE_VALUE) /* a client goes on with the value (RFC 9112, 5.2), if there is one */
         return h->role == TENON_SERVER || h->count == 0 ? TENON_RULE_FOLD : 0;
+    if (c == ' ') {
+        limit = h->count;
+        h->count = 0;
+        return limit == 0 ? TENON_RULE_START_LINE : 0;
     }
-    if (!tenon_is_tchar(c))
-        return TENON_RULE_FIELD_NAME;
-    if (h->count >= limits->headers)
-        return TENON_RULE_HEADERS;
+    if (h->count >= limit)
+        return state == STATE_LINE ? TENON_RULE_HEADERS : state == STATE_TARGET ? TENON_RULE_TARGET_SIZE : TENON_RULE_METHOD;
     h->count++;
-    h->state = STATE_NAME;
     return 0;
 }
 
-static uint16_t step_name(tenon_http1 *h, uint8_t c)
+/* The rule that the octet breaks, or 0. */
+static unsigned int step(tenon_http1 *h, const tenon_http1_limits *limits, uint8_t c)
 {
-    if (c == ':') {
-        h->state = STATE_VALUE;
-        return 0;
-    }
-    return tenon_is_tchar(c) ? 0 : TENON_RULE_FIELD_NAME;
-}
-
-static uint16_t step_value(tenon_http1 *h, uint8_t c)
-{
-    if (c == '\r') {
-        h->state = STATE_LINE_LF;
-        return 0;
-    }
-    return tenon_is_text(c) ? 0 : TENON_RULE_FIELD_VALUE;
-}
-
-/* An LF where one is due. */
-static uint16_t step_lf(tenon_http1 *h)
-{
-    if (h->state == STATE_BEGIN_LF) {
-        h->state = STATE_METHOD;
-    } else {
-        h->state = h->state == STATE_LINE_LF ? STATE_LINE : STATE_DONE;
-    }
-    return 0;
-}
-
-static uint16_t step(tenon_http1 *h, const tenon_http1_limits *limits, uint8_t c)
-{
-    if ((h->state > STATE_DONE) != (c == '\n'))
+    unsigned int state = h->state;
+    if ((state > STATE_DONE) != (c == '\n'))
         return TENON_RULE_LINE_END;
-    switch (h->state) {
-    case STATE_BEGIN:
-    case STATE_METHOD:
-        return step_method(h, c);
-    case STATE_TARGET:
-        return step_target(h, limits, c);
-    case STATE_VERSION:
-        return step_version(h, c);
-    case STATE_VERSION_END:
-        return step_version_end(h, c);
-    case STATE_CODE:
-        return step_code(h, c);
-    case STATE_CODE_END:
-    case STATE_REASON:
-        return step_reason(h, c);
-    case STATE_LINE:
-        return step_line(h, limits, c);
-    case STATE_NAME:
-        return step_name(h, c);
-    case STATE_VALUE:
-        return step_value(h, c);
-    default:
-        return step_lf(h);
-    }
+    if (state == STATE_FORM)
+        return step_form(h, c);
+    h->state = rows[state] >> 4 * kind_of(c) & 15;
+    if (h->state == STATE_NONE)
+        return state < STATE_LINE ? TENON_RULE_START_LINE
+                                  : state == STATE_VALUE ? TENON_RULE_FIELD_VALUE : TENON_RULE_FIELD_NAME;
+    return (state <= STATE_TARGET || state == STATE_LINE) && c != '\r' ? step_counted(h, limits, state, c) : 0;
 }
 
 /* One in each octet of a word. */
@@ -263,11 +192,11 @@ int tenon_http1_feed(tenon_http1 *h, const tenon_http1_limits *limits, const uin
 {
     size_t i;
     for (i = 0; i < n && h->state != STATE_DONE && h->rule == 0; i++) {
-        if (!TENON_SMALL)
+        if (!TENON_SMALL && h->state != STATE_FORM)
             i += run(h, limits, data + i, n - i);
         if (i == n)
             break;
-        h->rule = step(h, limits, data[i]);
+        h->rule = (uint16_t)step(h, limits, data[i]);
         /* size stays within the limit, so it cannot overflow. */
         if (h->rule == 0 && h->size >= limits->head)
             h->rule = TENON_RULE_HEAD_SIZE;
@@ -294,43 +223,49 @@ void tenon_http1_unfold(char *text, size_t n)
     }
 }
 
-/* The start line without its CR LF; the fields go into *head. */
-static tenon_str start_line(const char *text, size_t n, tenon_head *head)
+void tenon_http1_start(const char *text, size_t n, tenon_str *line, tenon_fields *fields)
 {
-    tenon_str rest, line;
-    memset(head, 0, sizeof *head);
+    tenon_str rest;
+    memset(fields, 0, sizeof *fields);
     rest.data = text;
     rest.size = n;
-    line = tenon_take(&rest, '\r');
-    if (line.size == 0) { /* the empty line in front of a request */
+    tenon_take(&rest, '\r', line);
+    if (line->size == 0) { /* the empty line in front of a request */
         rest.data++;
         rest.size--;
-        line = tenon_take(&rest, '\r');
+        tenon_take(&rest, '\r', line);
     }
-    head->fields.head = rest.data + 1;
-    head->fields.head_size = rest.size - 3; /* the LF, and the empty line at the end */
-    return line;
+    fields->head = rest.data + 1;
+    fields->head_size = rest.size - 3; /* the LF, and the empty line at the end */
 }
 
-static uint16_t version(const char *text)
+uint16_t tenon_http1_version(const char *text)
 {
     return (uint16_t)((text[5] - '0') * 256 + (text[7] - '0'));
 }
 
 void tenon_http1_request(const char *text, size_t n, tenon_head *head)
 {
-    tenon_str line = start_line(text, n, head);
-    head->method = tenon_take(&line, ' ');
-    head->target = tenon_take(&line, ' ');
-    head->version = version(line.data);
+    tenon_str line;
+    memset(head, 0, sizeof *head);
+    tenon_http1_start(text, n, &line, &head->fields);
+    tenon_take(&line, ' ', &head->method);
+    tenon_take(&line, ' ', &head->target);
+    head->version = tenon_http1_version(line.data);
+}
+
+uint16_t tenon_http1_code(const char *text)
+{
+    return (uint16_t)(text[0] * 100 + text[1] * 10 + text[2] - '0' * 111);
 }
 
 void tenon_http1_response(const char *text, size_t n, tenon_head *head)
 {
-    tenon_str line = start_line(text, n, head);
-    const char *code = line.data + 9;
-    head->version = version(line.data);
-    head->status = (uint16_t)((code[0] - '0') * 100 + (code[1] - '0') * 10 + (code[2] - '0'));
+    tenon_str line;
+    memset(head, 0, sizeof *head);
+    tenon_http1_start(text, n, &line, &head->fields);
+    head->version = tenon_http1_version(line.data);
+    head->status = tenon_http1_code(line.data + 9);
     if (line.size > 12) {
         head->reason.data = line.data + 13;
         head->reason.size = line.size - 13;
@@ -348,7 +283,12 @@ uint16_t tenon_http1_status(uint16_t rule)
     case TENON_RULE_HTTP_VERSION:
         return 505;
     case TENON_RULE_METHOD:
+    case TENON_RULE_TRANSFER_CODING:
         return 501;
+    case TENON_RULE_EXPECT:
+        return 417;
+    case TENON_RULE_UPGRADE:
+        return 426;
     default:
         return 400;
     }
@@ -383,24 +323,32 @@ void tenon_text_number(tenon_text *text, size_t number)
     tenon_text_put(text, digits + from, sizeof digits - from);
 }
 
-static void put_field(tenon_text *text, tenon_str name, tenon_str value)
+static TENON_APART void put_field(tenon_text *text, const tenon_header *field)
 {
-    tenon_text_put(text, name.data, name.size);
+    tenon_str part = tenon_string(field->name, field->name_size);
+    tenon_text_put(text, part.data, part.size);
     tenon_text_put(text, ": ", 2);
-    tenon_text_put(text, value.data, value.size);
+    part = tenon_string(field->value, field->value_size);
+    tenon_text_put(text, part.data, part.size);
     tenon_text_put(text, "\r\n", 2);
 }
 
 void tenon_text_field(tenon_text *text, const char *name, tenon_str value)
 {
-    put_field(text, tenon_string(name, 0), value);
+    tenon_header field;
+    memset(&field, 0, sizeof field);
+    field.name = name;
+    /* An empty slice would be taken for a text that ends with NUL. */
+    field.value = value.size > 0 ? value.data : NULL;
+    field.value_size = value.size;
+    put_field(text, &field);
 }
 
-void tenon_text_end(tenon_text *text, const tenon_header *headers, size_t count)
+int tenon_text_end(tenon_text *text, const tenon_header *headers, size_t count)
 {
     size_t i;
     for (i = 0; i < count; i++)
-        put_field(text, tenon_string(headers[i].name, headers[i].name_size),
-                  tenon_string(headers[i].value, headers[i].value_size));
+        put_field(text, headers + i);
     tenon_text_put(text, "\r\n", 2);
+    return text->used <= text->room ? TENON_OK : TENON_ERR_TOO_BIG;
 }

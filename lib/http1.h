@@ -20,13 +20,12 @@ typedef struct tenon_http1_limits {
 
 typedef struct tenon_http1 {
     uint32_t size;  /* octets judged good so far */
-    uint32_t count; /* octets of the target, later field lines */
+    uint32_t count; /* octets of the method, the target or a fixed form, later field lines */
     uint16_t rule;  /* TENON_RULE_ once broken */
     uint8_t state;
     uint8_t role;
-    uint8_t index;  /* place in the method, version or status code */
     uint8_t major;  /* the digit as received */
-    uint8_t reserved[2];
+    uint8_t reserved[3];
 } tenon_http1;
 
 /* role: ours. TENON_SERVER reads requests, TENON_CLIENT responses. */
@@ -55,12 +54,23 @@ TENON_INTERNAL int tenon_http1_feed(tenon_http1 *h, const tenon_http1_limits *li
  * text is a head that was judged good. */
 TENON_INTERNAL void tenon_http1_unfold(char *text, size_t n);
 
+/* The start line, without its CR LF, and the fields of a whole head that was judged good.
+ * A response must have been unfolded. */
+TENON_INTERNAL void tenon_http1_start(const char *text, size_t n, tenon_str *line, tenon_fields *fields);
+
 /* Slices of a whole head that was judged good. The target is as received;
  * authority and origin stay empty. A response must have been unfolded. */
 TENON_INTERNAL void tenon_http1_request(const char *text, size_t n, tenon_head *head);
 TENON_INTERNAL void tenon_http1_response(const char *text, size_t n, tenon_head *head);
 
-/* The status with which a server answers a head that breaks this rule. */
+/* 0x0101 for the HTTP/1.1 at text. */
+TENON_INTERNAL uint16_t tenon_http1_version(const char *text);
+
+/* The three digits at text. */
+TENON_INTERNAL uint16_t tenon_http1_code(const char *text);
+
+/* The status with which a server answers a head or an upgrade that breaks this rule, unless
+ * the one who found it knows better. */
 TENON_INTERNAL uint16_t tenon_http1_status(uint16_t rule);
 
 /*
@@ -78,7 +88,8 @@ TENON_INTERNAL void tenon_text_string(tenon_text *text, const char *string);
 TENON_INTERNAL void tenon_text_number(tenon_text *text, size_t number);
 /* name: value CR LF */
 TENON_INTERNAL void tenon_text_field(tenon_text *text, const char *name, tenon_str value);
-/* Each of the fields, then the empty line that ends the head. */
-TENON_INTERNAL void tenon_text_end(tenon_text *text, const tenon_header *headers, size_t count);
+/* Each of the fields, then the empty line that ends the head. TENON_OK, or
+ * TENON_ERR_TOO_BIG if something did not fit. */
+TENON_INTERNAL int tenon_text_end(tenon_text *text, const tenon_header *headers, size_t count);
 
 #endif

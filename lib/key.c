@@ -30,10 +30,9 @@ void tenon_key_hash(const char key[TENON_KEY_SIZE], char accept[TENON_ACCEPT_SIZ
 
 int tenon_key_accept(const char *key, size_t size, char accept[TENON_ACCEPT_SIZE + 1])
 {
-    uint8_t nonce[16];
     if (key == NULL || accept == NULL)
         return TENON_ERR_NULL;
-    if (!tenon_base64_decode16(key, size, nonce))
+    if (!tenon_base64_is16(key, size))
         return TENON_ERR_ARG;
     tenon_key_hash(key, accept);
     return TENON_OK;

@@ -2,6 +2,34 @@
 #include "short.h"
 #include "utf8.h"
 
+#if TENON_SIMPLE
+
+size_t tenon_mask_checked(uint8_t *to, const uint8_t *from, size_t n, const uint8_t key[4], size_t phase,
+                          tenon_utf8 *state)
+{
+    size_t i;
+    for (i = 0; i < n; i++) {
+        uint8_t octet = from[i] ^ key[(phase + i) % 4];
+        if (state != NULL && !tenon_utf8_step(state, octet))
+            break;
+        to[i] = octet;
+    }
+    return i;
+}
+
+size_t tenon_mask(void *dst, const void *src, size_t n, const uint8_t key[4], size_t phase)
+{
+    n = tenon_mask_checked((uint8_t *)dst, (const uint8_t *)src, n, key, phase, NULL);
+    return (phase % 4 + n % 4) % 4;
+}
+
+size_t tenon_mask_utf8(void *dst, const void *src, size_t n, const uint8_t key[4], size_t phase, tenon_utf8 *state)
+{
+    return tenon_mask_checked((uint8_t *)dst, (const uint8_t *)src, n, key, phase, state);
+}
+
+#else
+
 #define WORD_SIZE sizeof(uint64_t)
 
 /* Octets unmasked before they are checked, where text is not all ASCII: few
@@ -124,3 +152,5 @@ size_t tenon_mask_utf8(void *dst, const void *src, size_t n, const uint8_t key[4
     }
     return i;
 }
+
+#endif

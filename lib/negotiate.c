@@ -3,27 +3,6 @@
 
 #include "field.h"
 
-/* The fields that one line makes. */
-static tenon_fields fields_of(const tenon_header *line)
-{
-    tenon_fields fields;
-    memset(&fields, 0, sizeof fields);
-    fields.array = line;
-    fields.count = 1;
-    return fields;
-}
-
-/* The line that a string of the program's makes. */
-static tenon_header line_of(const char *name, const char *value, size_t size)
-{
-    tenon_header line;
-    memset(&line, 0, sizeof line);
-    line.name = name;
-    line.value = value;
-    line.value_size = size;
-    return line;
-}
-
 /* ------------------------------------------------------------ subprotocols */
 
 int tenon_subprotocol_next(const tenon_fields *fields, tenon_cursor *cursor, tenon_str *name)
@@ -91,65 +70,84 @@ static int subprotocols_valid(const tenon_request *request)
 
 /* -------------------------------------------------------------- extensions */
 
-/* 1 if the offer names this extension, in exact case. */
-static int extension_offered(const tenon_fields *offer, tenon_str name)
-{
-    tenon_extension extension;
+/* Where a list is: in fields, or (fields NULL) a string of the program's. */
+typedef struct source {
+    const tenon_fields *fields;
+    tenon_str string;
+} source;
+
+/* A list that is walked. */
+typedef struct list {
+    const tenon_fields *fields;
     tenon_cursor cursor;
-    memset(&cursor, 0, sizeof cursor);
-    while (tenon_extension_next(offer, &cursor, &extension) == TENON_OK) {
-        if (tenon_same(extension.name, name))
+    tenon_extension at; /* the extension that was looked at last */
+} list;
+
+static void list_begin(list *l, const source *from)
+{
+    static const tenon_fields none = {NULL, 0, NULL, 0};
+    memset(l, 0, sizeof *l);
+    l->fields = from->fields != NULL ? from->fields : &none;
+    l->cursor.rest = from->string;
+}
+
+static int list_next(list *l)
+{
+    return tenon_extension_next(l->fields, &l->cursor, &l->at);
+}
+
+/* 1 if the offer names this extension, in exact case. */
+static TENON_APART int extension_offered(const source *offer, tenon_str name)
+{
+    list walk;
+    list_begin(&walk, offer);
+    while (list_next(&walk) == TENON_OK) {
+        if (tenon_same(walk.at.name, name))
             return 1;
     }
     return 0;
 }
 
-/* 1 if each extension of *fields is in the grammar and named by *offer (NULL: any
- * is good), or by own (may be NULL). *last: the one that was looked at last; *count:
- * how many. */
-static int extensions_good(const tenon_fields *fields, const tenon_fields *offer, const char *own, tenon_str *last,
-                           size_t *count)
+/* 1 if each extension is in the grammar and named by *offer (NULL: any is good), or by
+ * own (may be NULL). */
+static int extensions_good(list *l, const source *offer, const char *own)
 {
-    tenon_extension extension;
-    tenon_cursor cursor;
     int status;
-    memset(&cursor, 0, sizeof cursor);
-    while ((status = tenon_extension_next(fields, &cursor, &extension)) == TENON_OK) {
-        *last = extension.name;
-        if (offer != NULL && !tenon_same(extension.name, tenon_string(own, 0)) &&
-            !extension_offered(offer, extension.name))
+    while ((status = list_next(l)) == TENON_OK) {
+        if (offer != NULL && !tenon_same(l->at.name, tenon_string(own, 0)) && !extension_offered(offer, l->at.name))
             return 0;
     }
-    *last = extension.name;
-    *count = cursor.count;
     return status == TENON_END;
 }
 
 /* The same for a value of the program's, which goes out as it is; so it must not
  * have the empty elements that only receivers tolerate (RFC 9110, 5.6.1.1). */
-static int extensions_sendable(const char *value, size_t size, const tenon_fields *offer)
+static int extensions_sendable(const char *value, size_t size, const tenon_fields *request)
 {
-    tenon_header line = line_of(TENON_FIELD_EXTENSIONS, value, size);
-    tenon_fields fields = fields_of(&line);
-    tenon_str text = tenon_string(value, size), last;
-    size_t i, count, commas = 0;
-    if (!extensions_good(&fields, offer, NULL, &last, &count))
+    source own = {NULL, {NULL, 0}}, offer = {NULL, {NULL, 0}};
+    list l;
+    size_t i, commas = 0;
+    own.string = tenon_string(value, size);
+    offer.fields = request;
+    list_begin(&l, &own);
+    if (!extensions_good(&l, request != NULL ? &offer : NULL, NULL))
         return 0;
-    for (i = 0; i < text.size; i++)
-        commas += text.data[i] == ',';
-    return count == commas + 1;
+    for (i = 0; i < own.string.size; i++)
+        commas += value[i] == ',';
+    return l.cursor.count == commas + 1;
 }
 
 void tenon_extensions_put(tenon_text *out, tenon_str own, const char *more)
 {
     if (own.data == NULL && *more == '\0')
         return;
-    tenon_text_string(out, TENON_FIELD_EXTENSIONS ": ");
+    tenon_text_string(out, TENON_FIELD_EXTENSIONS);
+    tenon_text_string(out, ": ");
     tenon_text_put(out, own.data, own.size);
     if (own.data != NULL && *more != '\0')
-        tenon_text_put(out, ", ", 2);
+        tenon_text_string(out, ", ");
     tenon_text_string(out, more);
-    tenon_text_put(out, "\r\n", 2);
+    tenon_text_string(out, "\r\n");
 }
 
 /* ----------------------------------------------------------------- headers */
@@ -181,20 +179,21 @@ int tenon_headers_check(const tenon_header *headers, size_t count)
 uint16_t tenon_offer_check(const tenon_fields *protocols, const tenon_fields *extensions, const char **at)
 {
     tenon_cursor cursor;
-    tenon_str name = {NULL, 0};
-    size_t count;
+    tenon_extension extension; /* or a subprotocol, which is a name alone */
     int status;
     memset(&cursor, 0, sizeof cursor);
     do {
-        status = tenon_subprotocol_next(protocols, &cursor, &name);
+        status = tenon_subprotocol_next(protocols, &cursor, &extension.name);
     } while (status == TENON_OK);
-    *at = name.data;
+    *at = extension.name.data;
     if (status != TENON_END)
         return TENON_RULE_SUBPROTOCOL;
-    if (extensions_good(extensions, NULL, NULL, &name, &count))
-        return TENON_RULE_NONE;
-    *at = name.data;
-    return TENON_RULE_EXTENSION;
+    memset(&cursor, 0, sizeof cursor);
+    do {
+        status = tenon_extension_next(extensions, &cursor, &extension);
+    } while (status == TENON_OK);
+    *at = extension.name.data;
+    return status == TENON_END ? TENON_RULE_NONE : TENON_RULE_EXTENSION;
 }
 
 int tenon_answer_valid(const tenon_fields *request, const tenon_answer *answer, tenon_str *subprotocol)
@@ -248,18 +247,20 @@ static int choice_good(const tenon_fields *answer, const tenon_request *request,
 uint16_t tenon_choice_check(const tenon_fields *answer, const tenon_request *request, uint32_t flags,
                             tenon_str *subprotocol, const char **at)
 {
-    tenon_header line = line_of(TENON_FIELD_EXTENSIONS, request->extensions, 0);
-    tenon_fields offer = fields_of(&line);
-    tenon_str chosen, last;
-    size_t count;
+    source from = {NULL, {NULL, 0}}, offer = {NULL, {NULL, 0}};
+    list l;
+    tenon_str chosen;
     memset(subprotocol, 0, sizeof *subprotocol);
     *at = NULL;
     if (!choice_good(answer, request, flags, &chosen)) {
         *at = chosen.data;
         return TENON_RULE_SUBPROTOCOL;
     }
-    if (!extensions_good(answer, &offer, flags & TENON_CHOICE_DEFLATE ? "permessage-deflate" : NULL, &last, &count)) {
-        *at = last.data;
+    offer.string = tenon_string(request->extensions, 0);
+    from.fields = answer;
+    list_begin(&l, &from);
+    if (!extensions_good(&l, &offer, flags & TENON_CHOICE_DEFLATE ? "permessage-deflate" : NULL)) {
+        *at = l.at.name.data;
         return TENON_RULE_EXTENSION;
     }
     *subprotocol = chosen;

@@ -11,6 +11,9 @@
 #include "http1.h"
 #include "tenon/handshake.h"
 
+/* What the heads of both roles have, but for the end of its last line. */
+#define TENON_UPGRADE "Upgrade: websocket\r\nConnection: Upgrade"
+
 #define TENON_FIELD_PROTOCOL "Sec-WebSocket-Protocol"
 #define TENON_FIELD_EXTENSIONS "Sec-WebSocket-Extensions"
 

@@ -3,6 +3,134 @@
 
 #include "tenon/frame.h"
 
+/* Index in the ring of a distance from head; distance <= size, so one subtraction is enough. */
+static uint32_t at(const tenon_queue *queue, uint32_t distance)
+{
+    uint32_t left = queue->size - queue->head;
+    return distance < left ? queue->head + distance : distance - left;
+}
+
+/* Octets from a distance to the end of the ring memory. */
+static TENON_SMALL_INLINE size_t run_length(const tenon_queue *queue, uint32_t distance)
+{
+    return queue->size - at(queue, distance);
+}
+
+/* Octets from the place of the next one to the end of the ring memory, at most n. */
+static size_t run_of(const tenon_queue *queue, size_t n)
+{
+    size_t run = run_length(queue, queue->used);
+    return n < run ? n : run;
+}
+
+void tenon_queue_init(tenon_queue *queue, uint8_t *ring, uint32_t size)
+{
+    memset(queue, 0, sizeof *queue);
+    queue->ring = ring;
+    queue->size = size;
+}
+
+void tenon_queue_put(tenon_queue *queue, const void *data, size_t n)
+{
+    tenon_queue_put_masked(queue, data, n, NULL);
+}
+
+void tenon_queue_put_masked(tenon_queue *queue, const void *data, size_t n, const uint8_t key[4])
+{
+    const uint8_t *from = (const uint8_t *)data;
+    size_t phase = 0;
+    while (n > 0) { /* once, or twice where it goes on at the start */
+        uint8_t *to = queue->ring + at(queue, queue->used);
+        size_t run = run_of(queue, n);
+        if (key != NULL)
+            phase = tenon_mask(to, from, run, key, phase);
+        else
+            memcpy(to, from, run);
+        tenon_queue_grow(queue, run);
+        from += run;
+        n -= run;
+    }
+}
+
+tenon_text tenon_queue_text(tenon_queue *queue)
+{
+    tenon_text text;
+    text.out = (char *)queue->ring;
+    text.room = queue->size;
+    text.used = 0;
+    return text;
+}
+
+void tenon_queue_commit(tenon_queue *queue, const tenon_text *text)
+{
+    tenon_queue_grow(queue, text->used);
+}
+
+/* Forgets the octets at the head that are acknowledged. */
+static void drop(tenon_queue *queue, uint32_t n)
+{
+    queue->used -= n;
+    queue->head = queue->used > 0 ? at(queue, n) : 0; /* whole again, so that the next octets lie in one run */
+}
+
+size_t tenon_queue_out(tenon_queue *queue, tenon_iov *iov, size_t max)
+{
+    size_t n = queue->used, run = run_length(queue, 0), count = 0;
+    queue->offered = 0;
+    if (queue->refs > 0)
+        return queue->with_refs->out(queue, iov, max);
+    if (run > n)
+        run = n;
+    while (run > 0 && count < max) {
+        iov[count].base = count > 0 ? queue->ring : queue->ring + queue->head;
+        iov[count].size = run;
+        queue->offered += run;
+        count++;
+        run = n - queue->offered;
+    }
+    return count;
+}
+
+int tenon_queue_sent(tenon_queue *queue, size_t n)
+{
+    if (n > queue->offered)
+        return TENON_ERR_ACK;
+    queue->offered -= n;
+    queue->pending -= n;
+    if (queue->refs > 0)
+        queue->with_refs->sent(queue, n);
+    else
+        drop(queue, (uint32_t)n);
+    return TENON_OK;
+}
+
+void tenon_queue_drop(tenon_queue *queue)
+{
+    queue->pending = 0;
+    queue->offered = 0;
+    queue->read = queue->used;
+    queue->done = queue->refs;
+    if (queue->refs > 0)
+        queue->with_refs->trim(queue);
+    else
+        queue->used = queue->head = queue->read = 0;
+}
+
+uint32_t tenon_queue_refs_pending(const tenon_queue *queue)
+{
+    return queue->refs - queue->done;
+}
+
+int tenon_queue_release(tenon_queue *queue, void **cookie)
+{
+    if (queue->done == 0)
+        return 0;
+    *cookie = queue->with_refs->release(queue);
+    return 1;
+}
+
+/* ------------------------------------------------------------------- references */
+
 /* What stands in the ring for octets that lie elsewhere. */
 typedef struct reference {
     const uint8_t *data;
@@ -13,19 +141,6 @@ typedef struct reference {
 } reference;
 
 TENON_STATIC_ASSERT(reference_size, sizeof(reference) <= TENON_QUEUE_REF_SIZE);
-
-/* Index in the ring of a distance from head; distance <= size, so one subtraction is enough. */
-static uint32_t at(const tenon_queue *queue, uint32_t distance)
-{
-    uint32_t left = queue->size - queue->head;
-    return distance < left ? queue->head + distance : distance - left;
-}
-
-/* Octets from a distance to the end of the ring memory. */
-static size_t run_length(const tenon_queue *queue, uint32_t distance)
-{
-    return queue->size - at(queue, distance);
-}
 
 static void store(tenon_queue *queue, uint32_t distance, const void *data, size_t n)
 {
@@ -51,8 +166,16 @@ static reference load(const tenon_queue *queue, uint32_t distance)
     return ref;
 }
 
-/* Frees what is acknowledged and needs no release. The distances of descriptors that
- * are no more wrap: nobody looks at them. */
+/* The oldest descriptor, which is done, is no more; its distance may wrap: nobody looks
+ * at that of one that is not there. */
+static TENON_WRAPS void forget(tenon_queue *queue, const reference *ref)
+{
+    queue->ref_first += ref->next;
+    queue->refs--;
+    queue->done--;
+}
+
+/* Frees what is acknowledged and needs no release. */
 static TENON_WRAPS void trim(tenon_queue *queue)
 {
     uint32_t keep;
@@ -60,97 +183,14 @@ static TENON_WRAPS void trim(tenon_queue *queue)
         reference ref = load(queue, queue->ref_first);
         if (ref.release)
             break;
-        queue->ref_first += ref.next;
-        queue->refs--;
-        queue->done--;
+        forget(queue, &ref);
     }
     keep = queue->done > 0 ? queue->ref_first : queue->read;
-    queue->head = queue->size > 0 ? at(queue, keep) : 0;
-    queue->used -= keep;
     queue->read -= keep;
     queue->ref_first -= keep;
     queue->ref_next -= keep;
     queue->ref_last -= keep;
-    if (queue->used == 0)
-        queue->head = 0; /* whole again, so that the next octets lie in one run */
-}
-
-void tenon_queue_init(tenon_queue *queue, uint8_t *ring, uint32_t size)
-{
-    memset(queue, 0, sizeof *queue);
-    queue->ring = ring;
-    queue->size = size;
-}
-
-size_t tenon_queue_room(const tenon_queue *queue)
-{
-    return queue->size - queue->used;
-}
-
-void tenon_queue_put(tenon_queue *queue, const void *data, size_t n)
-{
-    if (n == 0)
-        return;
-    store(queue, queue->used, data, n);
-    tenon_queue_grow(queue, n);
-}
-
-void tenon_queue_put_masked(tenon_queue *queue, const void *data, size_t n, const uint8_t key[4])
-{
-    size_t run, phase;
-    if (n == 0)
-        return;
-    run = run_length(queue, queue->used);
-    if (run > n)
-        run = n;
-    phase = tenon_mask(queue->ring + at(queue, queue->used), data, run, key, 0);
-    tenon_mask(queue->ring, (const uint8_t *)data + run, n - run, key, phase);
-    tenon_queue_grow(queue, n);
-}
-
-tenon_text tenon_queue_text(tenon_queue *queue)
-{
-    tenon_text text;
-    text.out = (char *)queue->ring;
-    text.room = queue->size;
-    text.used = 0;
-    return text;
-}
-
-void tenon_queue_commit(tenon_queue *queue, const tenon_text *text)
-{
-    tenon_queue_grow(queue, text->used);
-}
-
-/* Tells the newest descriptor how far away the one about to be put is. */
-static void link_last(tenon_queue *queue)
-{
-    reference last = load(queue, queue->ref_last);
-    last.next = queue->used - queue->ref_last;
-    store(queue, queue->ref_last, &last, sizeof last);
-}
-
-void tenon_queue_put_ref(tenon_queue *queue, const void *data, size_t n, void *cookie, int release)
-{
-    reference ref;
-    memset(&ref, 0, sizeof ref);
-    ref.data = n > 0 ? (const uint8_t *)data : queue->ring; /* never NULL, so that adding 0 to it is defined */
-    ref.size = n;
-    ref.cookie = cookie;
-    ref.release = release ? 1 : 0;
-    if (queue->refs > 0)
-        link_last(queue);
-    else
-        queue->ref_first = queue->used;
-    if (queue->refs == queue->done) {
-        queue->ref_next = queue->used;
-        queue->ref_sent = 0;
-    }
-    queue->ref_last = queue->used;
-    queue->refs++;
-    store(queue, queue->used, &ref, sizeof ref);
-    queue->used += (uint32_t)sizeof ref;
-    queue->pending += n;
+    drop(queue, keep);
 }
 
 /* Octets from a distance that are inline and in one run: up to the next
@@ -162,15 +202,13 @@ static size_t inline_run(const tenon_queue *queue, uint32_t distance, uint32_t r
     return n < run ? n : run;
 }
 
-/* The pieces of a queue with references, or one that goes on at the start of the memory. */
-static size_t out_pieces(tenon_queue *queue, tenon_iov *iov, size_t max)
+static size_t refs_out(tenon_queue *queue, tenon_iov *iov, size_t max)
 {
     uint32_t distance = queue->read;
     uint32_t ref = queue->ref_next;
     uint32_t left = queue->refs - queue->done;
     size_t skip = queue->ref_sent;
     size_t count = 0;
-    queue->offered = 0;
     while (distance < queue->used && count < max) {
         if (left > 0 && distance == ref) {
             reference r = load(queue, ref);
@@ -192,19 +230,6 @@ static size_t out_pieces(tenon_queue *queue, tenon_iov *iov, size_t max)
     return count;
 }
 
-size_t tenon_queue_out(tenon_queue *queue, tenon_iov *iov, size_t max)
-{
-    size_t n = queue->used - queue->read;
-    if (TENON_SMALL || queue->refs > 0 || n > run_length(queue, queue->read) || max == 0)
-        return out_pieces(queue, iov, max);
-    queue->offered = n;
-    if (n == 0)
-        return 0;
-    iov->base = queue->ring + at(queue, queue->read);
-    iov->size = n;
-    return 1;
-}
-
 /* Acknowledges up to n octets of the reference at read; returns how many. */
 static size_t sent_ref(tenon_queue *queue, size_t n)
 {
@@ -222,7 +247,7 @@ static size_t sent_ref(tenon_queue *queue, size_t n)
 }
 
 /* Acknowledges n octets of which some may lie elsewhere. */
-static void sent_pieces(tenon_queue *queue, size_t n)
+static void refs_sent(tenon_queue *queue, size_t n)
 {
     for (;;) {
         uint32_t refs_left = queue->refs - queue->done;
@@ -245,49 +270,44 @@ static void sent_pieces(tenon_queue *queue, size_t n)
     trim(queue);
 }
 
-int tenon_queue_sent(tenon_queue *queue, size_t n)
+/* trim leaves a descriptor that wants its release in front. */
+static void *refs_release(tenon_queue *queue)
 {
-    if (n > queue->offered)
-        return TENON_ERR_ACK;
-    queue->offered -= n;
-    queue->pending -= n;
-    if (TENON_SMALL || queue->refs > 0) {
-        sent_pieces(queue, n);
-    } else if (queue->read + n == queue->used) {
-        queue->head = queue->used = queue->read = 0; /* whole again, as trim leaves it */
-    } else {
-        queue->read += (uint32_t)n;
-        trim(queue);
-    }
-    return TENON_OK;
+    reference ref = load(queue, queue->ref_first);
+    forget(queue, &ref);
+    trim(queue);
+    return ref.cookie;
 }
 
-uint32_t tenon_queue_refs_pending(const tenon_queue *queue)
+/* Tells the newest descriptor how far away the one about to be put is. */
+static void link_last(tenon_queue *queue)
 {
-    return queue->refs - queue->done;
+    reference last = load(queue, queue->ref_last);
+    last.next = queue->used - queue->ref_last;
+    store(queue, queue->ref_last, &last, sizeof last);
 }
 
-int tenon_queue_release(tenon_queue *queue, void **cookie)
+void tenon_queue_put_ref(tenon_queue *queue, const void *data, size_t n, void *cookie, int release)
 {
+    static const struct tenon_queue_refs refs = {refs_out, refs_sent, refs_release, trim};
     reference ref;
-    if (queue->done == 0)
-        return 0;
-    /* trim leaves a descriptor that wants its release in front */
-    ref = load(queue, queue->ref_first);
-    *cookie = ref.cookie;
-    queue->ref_first += ref.next;
-    queue->refs--;
-    queue->done--;
-    trim(queue);
-    return 1;
-}
-
-void tenon_queue_drop(tenon_queue *queue)
-{
-    queue->done = queue->refs;
-    queue->read = queue->used;
-    queue->ref_sent = 0;
-    queue->pending = 0;
-    queue->offered = 0;
-    trim(queue);
+    memset(&ref, 0, sizeof ref);
+    ref.data = n > 0 ? (const uint8_t *)data : queue->ring; /* never NULL, so that adding 0 to it is defined */
+    ref.size = n;
+    ref.cookie = cookie;
+    ref.release = release ? 1 : 0;
+    if (queue->refs > 0)
+        link_last(queue);
+    else
+        queue->ref_first = queue->used;
+    if (queue->refs == queue->done) {
+        queue->ref_next = queue->used;
+        queue->ref_sent = 0;
+    }
+    queue->with_refs = &refs;
+    queue->ref_last = queue->used;
+    queue->refs++;
+    store(queue, queue->used, &ref, sizeof ref);
+    queue->used += (uint32_t)sizeof ref;
+    queue->pending += n;
 }

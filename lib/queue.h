@@ -21,16 +21,26 @@ typedef struct tenon_queue {
     uint32_t size;
     uint32_t head;      /* index of the oldest octet that is kept */
     uint32_t used;      /* octets kept */
-    uint32_t read;      /* octets of these that are acknowledged */
+    size_t pending;     /* octets not acknowledged, references included: all lie in memory */
+    size_t offered;     /* octets that the last tenon_queue_out showed */
     uint32_t refs;      /* descriptors kept */
     uint32_t done;      /* of these, acknowledged and waiting for tenon_queue_release */
+    uint32_t read;      /* octets kept that are acknowledged; 0 without descriptors */
     uint32_t ref_first; /* the oldest descriptor, if refs > 0 */
     uint32_t ref_next;  /* the first one not done, if refs > done */
     uint32_t ref_last;  /* the newest, if refs > 0 */
     size_t ref_sent;    /* octets of ref_next that are acknowledged */
-    uint64_t pending;   /* octets not acknowledged, references included */
-    uint64_t offered;   /* octets that the last tenon_queue_out showed */
+    const struct tenon_queue_refs *with_refs; /* set by tenon_queue_put_ref */
 } tenon_queue;
+
+/* What is done while refs > 0, reached through the queue so that the linker can leave it
+ * out where nobody puts one. */
+struct tenon_queue_refs {
+    size_t (*out)(tenon_queue *queue, tenon_iov *iov, size_t max);
+    void (*sent)(tenon_queue *queue, size_t n);
+    void *(*release)(tenon_queue *queue);
+    void (*trim)(tenon_queue *queue);
+};
 
 /* Ring octets that a reference takes besides its payload. */
 #define TENON_QUEUE_REF_SIZE (3 * sizeof(void *) + 2 * sizeof(uint32_t))
@@ -38,7 +48,10 @@ typedef struct tenon_queue {
 TENON_INTERNAL void tenon_queue_init(tenon_queue *queue, uint8_t *ring, uint32_t size);
 
 /* Ring octets that are free. */
-TENON_INTERNAL size_t tenon_queue_room(const tenon_queue *queue);
+static inline size_t tenon_queue_room(const tenon_queue *queue)
+{
+    return queue->size - queue->used;
+}
 
 /* Where the next n octets go, for which there is room, if they lie in one run there;
  * else NULL. And who has put them there appends them. */
@@ -58,7 +71,7 @@ static inline void tenon_queue_grow(tenon_queue *queue, size_t n)
 /* Appends n octets; the caller has seen that there is room. */
 TENON_INTERNAL void tenon_queue_put(tenon_queue *queue, const void *data, size_t n);
 
-/* The same, masked with key from phase 0. */
+/* The same, masked with key from phase 0; plain if key is NULL. */
 TENON_INTERNAL void tenon_queue_put_masked(tenon_queue *queue, const void *data, size_t n, const uint8_t key[4]);
 
 /* A writer for text, into the whole ring of a queue that is empty. */

@@ -8,7 +8,7 @@
 TENON_STATIC_ASSERT(ring_takes_control, TENON_TX_MIN - TENON_TX_RESERVE >= CONTROL_FRAME_MAX);
 TENON_STATIC_ASSERT(slots_fit, 2 * 128 <= TENON_TX_RESERVE && TENON_CONTROL_MAX <= 128);
 
-/* The reserve behind the ring: one waiting Pong, then the reason of one waiting Close. */
+/* The reserve behind the ring: the payloads of one waiting Pong and one waiting Close. */
 static uint8_t *pong_slot(const tenon_conn *conn)
 {
     return conn->queue.ring + conn->queue.size;
@@ -16,7 +16,7 @@ static uint8_t *pong_slot(const tenon_conn *conn)
 
 static uint8_t *close_slot(const tenon_conn *conn)
 {
-    return conn->queue.ring + conn->queue.size + TENON_TX_RESERVE / 2;
+    return pong_slot(conn) + TENON_TX_RESERVE / 2;
 }
 
 static int is_client(const tenon_conn *conn)
@@ -26,8 +26,7 @@ static int is_client(const tenon_conn *conn)
 
 static size_t header_size(const tenon_conn *conn, size_t payload)
 {
-    size_t length = payload < 126 ? 0u : payload < 65536 ? 2u : 8u;
-    return 2u + length + (is_client(conn) ? 4u : 0u);
+    return (is_client(conn) ? 2u + 4u : 2u) + tenon_length_size(payload);
 }
 
 static int has_room(const tenon_conn *conn, size_t n)
@@ -40,22 +39,28 @@ int tenon_send_has_room(const tenon_conn *conn, size_t payload)
     return has_room(conn, header_size(conn, payload) + payload);
 }
 
+/* Most payload of an outgoing frame. */
+static size_t frame_max(const tenon_conn *conn)
+{
+    return tenon_limit(conn->config->max_frame_out, 65536);
+}
+
 static const struct tenon_transform *transform(const tenon_conn *conn)
 {
     return conn->deflate & DEFLATE_ON ? conn->config->transform : NULL;
 }
 
-static void count_frame(tenon_stats *stats, uint8_t first, uint32_t queued)
+static TENON_SMALL_INLINE void count_frame(tenon_conn *conn, uint8_t first)
 {
-    stats->frames_out++;
+    tenon_conn_count(conn, STAT(frames_out), 1);
     if ((first & 0x88) == 0x80)
-        stats->messages_out++;
-    if (stats->queue_peak < queued)
-        stats->queue_peak = queued;
+        tenon_conn_count(conn, STAT(messages_out), 1);
+    if (conn->stats->queue_peak < conn->queue.used)
+        conn->stats->queue_peak = conn->queue.used;
 }
 
 /* The reference being framed goes no further. */
-static void drop_ref(tenon_conn *conn)
+static TENON_SMALL_INLINE void drop_ref(tenon_conn *conn)
 {
     if (conn->deflate & DEFLATE_REF)
         transform(conn)->overtaken(conn);
@@ -66,54 +71,65 @@ static void drop_ref(tenon_conn *conn)
 /* Without a key no frame can go out, not even a Close (RFC 6455, 10.3). */
 static int random_failed(tenon_conn *conn)
 {
-    tenon_conn_fault(conn, TENON_RULE_RANDOM, conn->offset, TENON_LOCAL);
+    tenon_conn_fault(conn, TENON_RULE_RANDOM, conn->offset);
     conn->bits &= ~(BIT_PONG_PENDING | BIT_CLOSE_PENDING);
     drop_ref(conn);
     tenon_conn_drain(conn);
     return TENON_ERR_RANDOM;
 }
 
-/* Writes the header of a frame; key is a fresh one for a client (RFC 6455, 5.3). */
-static size_t write_header(const tenon_conn *conn, uint8_t *out, uint8_t first, size_t payload, const uint8_t key[4])
+/* Writes the header of a frame; a client's ends with a fresh key (RFC 6455, 5.3), which
+ * *key is then, else NULL. 0 if there is none to be had. */
+static size_t write_header(const tenon_conn *conn, uint8_t *out, uint8_t first, size_t payload, const uint8_t **key)
 {
+    const tenon_config *config = conn->config;
     size_t n = tenon_header_put(out, first, is_client(conn), payload);
+    *key = NULL;
     if (!is_client(conn))
         return n;
-    memcpy(out + n, key, 4);
-    return n + 4;
+    *key = out + n;
+    return config->random(config->random_user, out + n, 4) == 0 ? n + 4 : 0;
 }
 
-/* A whole frame, in two parts that may go on at the start of the ring. */
-static TENON_APART void put_split(tenon_conn *conn, uint8_t first, const void *payload, size_t n, const uint8_t key[4])
+/* A whole frame, in two parts that may go on at the start of the ring; 0 if it cannot be. */
+static TENON_LARGE_APART int put_split(tenon_conn *conn, uint8_t first, const void *payload, size_t n)
 {
     uint8_t header[TENON_FRAME_HEADER_MAX];
-    tenon_queue_put(&conn->queue, header, write_header(conn, header, first, n, key));
-    if (is_client(conn))
-        tenon_queue_put_masked(&conn->queue, payload, n, key);
-    else
-        tenon_queue_put(&conn->queue, payload, n);
+    const uint8_t *key;
+    size_t head = write_header(conn, header, first, n, &key);
+    if (head == 0)
+        return 0;
+    tenon_queue_put(&conn->queue, header, head);
+    tenon_queue_put_masked(&conn->queue, payload, n, key);
+    return 1;
+}
+
+/* The same where there is room for it in one piece. */
+static int put_octets(tenon_conn *conn, uint8_t first, const void *payload, size_t n)
+{
+    uint8_t *at = TENON_SMALL ? NULL : tenon_queue_place(&conn->queue, TENON_FRAME_HEADER_MAX + n);
+    const uint8_t *key;
+    size_t head;
+    if (at == NULL)
+        return put_split(conn, first, payload, n);
+    head = write_header(conn, at, first, n, &key);
+    if (head == 0)
+        return 0;
+    if (key != NULL)
+        tenon_mask(at + head, payload, n, key, 0);
+    else if (n > 0)
+        memcpy(at + head, payload, n);
+    tenon_queue_grow(&conn->queue, head + n);
+    return 1;
 }
 
 /* A whole frame, copied; there is room. */
 static int put_frame(tenon_conn *conn, uint8_t first, const void *payload, size_t n)
 {
-    const tenon_config *config = conn->config;
-    uint8_t *at = tenon_queue_place(&conn->queue, TENON_FRAME_HEADER_MAX + n), key[4];
-    size_t head;
-    if (is_client(conn) && config->random(config->random_user, key, 4) != 0)
+    if (!put_octets(conn, first, payload, n))
         return random_failed(conn);
-    if (at != NULL) {
-        head = write_header(conn, at, first, n, key);
-        if (is_client(conn))
-            tenon_mask(at + head, payload, n, key, 0);
-        else if (n > 0)
-            memcpy(at + head, payload, n);
-        tenon_queue_grow(&conn->queue, head + n);
-    } else {
-        put_split(conn, first, payload, n, key);
-    }
     if (conn->stats != NULL)
-        count_frame(conn->stats, first, conn->queue.used);
+        count_frame(conn, first);
     if ((conn->bits & BIT_STALL) == 0)
         tenon_timer_output(conn);
     return TENON_OK;
@@ -121,32 +137,32 @@ static int put_frame(tenon_conn *conn, uint8_t first, const void *payload, size_
 
 /* ------------------------------------------------------ what waits for room */
 
+/* A control frame: TENON_ERR_AGAIN if there is no room. */
+static int put_control(tenon_conn *conn, uint8_t opcode, const void *payload, size_t n)
+{
+    return tenon_send_has_room(conn, n) ? put_frame(conn, 0x80 | opcode, payload, n) : TENON_ERR_AGAIN;
+}
+
 static void put_pong(tenon_conn *conn)
 {
-    if (!has_room(conn, header_size(conn, conn->pong_size) + conn->pong_size))
-        return;
-    conn->bits &= ~BIT_PONG_PENDING;
-    put_frame(conn, 0x80 | TENON_OP_PONG, pong_slot(conn), conn->pong_size);
+    if (put_control(conn, TENON_OP_PONG, pong_slot(conn), conn->pong_size) == TENON_OK)
+        conn->bits &= ~BIT_PONG_PENDING;
 }
 
 static void put_close(tenon_conn *conn)
 {
-    uint8_t payload[TENON_CONTROL_MAX];
+    uint8_t *payload = close_slot(conn);
     size_t n = 0;
     if (conn->close_code != TENON_CLOSE_NONE) {
         payload[0] = (uint8_t)(conn->close_code >> 8);
         payload[1] = (uint8_t)(conn->close_code & 0xff);
-        if (conn->close_size > 0)
-            memcpy(payload + 2, close_slot(conn), conn->close_size);
         n = 2u + conn->close_size;
     }
-    if (!has_room(conn, header_size(conn, n) + n))
-        return;
-    if (put_frame(conn, 0x80 | TENON_OP_CLOSE, payload, n) != TENON_OK)
+    if (put_control(conn, TENON_OP_CLOSE, payload, n) != TENON_OK)
         return;
     conn->bits &= ~(BIT_CLOSE_PENDING | BIT_PING_QUEUED);
     conn->bits |= BIT_CLOSE_SENT;
-    conn->mark = conn->acked + conn->queue.pending;
+    conn->mark = conn->queue.pending;
     conn->sent_code = conn->close_code;
     conn->out_opcode = 0;
     conn->since = conn->now;
@@ -156,14 +172,14 @@ static void put_close(tenon_conn *conn)
  * never depends on how fast the transport drains. */
 size_t tenon_send_frame_max(const tenon_conn *conn)
 {
-    size_t max = tenon_limit(conn->config->max_frame_out, 65536);
+    size_t max = frame_max(conn);
     return max > conn->queue.size / 2 ? conn->queue.size / 2 : max;
 }
 
 /* The longest payload of the reference's next frame. A client's goes through the ring. */
 static size_t ref_frame_size(const tenon_conn *conn)
 {
-    size_t max = is_client(conn) ? tenon_send_frame_max(conn) : tenon_limit(conn->config->max_frame_out, 65536);
+    size_t max = is_client(conn) ? tenon_send_frame_max(conn) : frame_max(conn);
     return conn->ref_left < max ? conn->ref_left : max;
 }
 
@@ -181,9 +197,7 @@ static int finish_ref(tenon_conn *conn)
 
 static int frame_ref_client(tenon_conn *conn, uint8_t first, size_t n)
 {
-    if (!has_room(conn, header_size(conn, n) + n))
-        return 0;
-    return put_frame(conn, first, conn->ref_data, n) == TENON_OK;
+    return tenon_send_has_room(conn, n) && put_frame(conn, first, conn->ref_data, n) == TENON_OK;
 }
 
 /* At most two frames are in the queue at a time: enough to keep the transport
@@ -191,18 +205,19 @@ static int frame_ref_client(tenon_conn *conn, uint8_t first, size_t n)
 static int frame_ref_server(tenon_conn *conn, uint8_t first, size_t n)
 {
     uint8_t header[TENON_FRAME_HEADER_MAX];
+    const uint8_t *key;
     if (tenon_queue_refs_pending(&conn->queue) >= 2 || !has_room(conn, header_size(conn, n) + TENON_QUEUE_REF_SIZE))
         return 0;
-    tenon_queue_put(&conn->queue, header, write_header(conn, header, first, n, NULL));
+    tenon_queue_put(&conn->queue, header, write_header(conn, header, first, n, &key));
     tenon_queue_put_ref(&conn->queue, conn->ref_data, n, NULL, 0);
     if (conn->stats != NULL)
-        count_frame(conn->stats, first, conn->queue.used);
+        count_frame(conn, first);
     tenon_timer_output(conn);
     return 1;
 }
 
 /* One more frame of the reference, or its end; 0 if it has to wait. */
-static int ref_step(tenon_conn *conn)
+static int next_of_ref(tenon_conn *conn)
 {
     size_t n = ref_frame_size(conn);
     int begins = (conn->bits & BIT_REF_FIRST) != 0;
@@ -221,50 +236,51 @@ static int ref_step(tenon_conn *conn)
     return 1;
 }
 
+/* What makes a single frame was accepted as much as a copy in the queue was, so it
+ * goes out; only a message of several frames is broken off. */
+static int ref_step(tenon_conn *conn, int cut)
+{
+    if (!cut)
+        return next_of_ref(conn);
+    if ((conn->bits & BIT_REF_FIRST) == 0 || (conn->deflate & DEFLATE_REF) != 0 || conn->ref_left > ref_frame_size(conn))
+        drop_ref(conn);
+    return 0;
+}
+
 void tenon_send_waiting(tenon_conn *conn)
 {
     if (conn->queue.size == 0)
         return;
-    for (;;) {
+    do {
         if (conn->bits & BIT_PONG_PENDING)
             put_pong(conn);
-        if ((conn->bits & (BIT_PONG_PENDING | BIT_REF)) != BIT_REF || !ref_step(conn))
-            break;
-    }
+    } while ((conn->bits & (BIT_PONG_PENDING | BIT_REF)) == BIT_REF && conn->ref_step(conn, 0));
     if ((conn->bits & (BIT_CLOSE_PENDING | BIT_REF | BIT_PONG_PENDING)) == BIT_CLOSE_PENDING)
         put_close(conn);
 }
 
 void tenon_send_pong(tenon_conn *conn, const uint8_t *payload, size_t n)
 {
-    int missed = (conn->bits & BIT_PONG_PENDING) != 0 || conn->queue.size == 0;
-    if (conn->stats != NULL && missed)
-        conn->stats->pongs_skipped++;
+    if ((conn->bits & BIT_PONG_PENDING) != 0 || conn->queue.size == 0)
+        tenon_conn_count(conn, STAT(pongs_skipped), 1);
     if (conn->queue.size == 0)
         return;
     if (n > 0)
         memcpy(pong_slot(conn), payload, n);
     conn->pong_size = (uint8_t)n;
     conn->bits |= BIT_PONG_PENDING;
-    tenon_send_waiting(conn);
 }
 
-int tenon_send_ping(tenon_conn *conn)
+void tenon_send_ping(tenon_conn *conn)
 {
     uint8_t payload[4];
-    uint32_t number = conn->ping_number + 1;
-    if (!has_room(conn, CONTROL_FRAME_MAX))
-        return 0;
-    payload[0] = (uint8_t)(number >> 24);
-    payload[1] = (uint8_t)(number >> 16 & 0xff);
-    payload[2] = (uint8_t)(number >> 8 & 0xff);
-    payload[3] = (uint8_t)(number & 0xff);
-    if (put_frame(conn, 0x80 | TENON_OP_PING, payload, sizeof payload) != TENON_OK)
-        return 1;
-    conn->ping_number = number;
-    conn->mark = conn->acked + conn->queue.pending;
+    tenon_word_put(payload, conn->ping_number + 1);
+    if (!has_room(conn, CONTROL_FRAME_MAX) ||
+        put_frame(conn, 0x80 | TENON_OP_PING, payload, sizeof payload) != TENON_OK)
+        return;
+    conn->ping_number++;
+    conn->mark = conn->queue.pending;
     conn->bits = (conn->bits & ~BIT_PING_SENT) | BIT_PING_QUEUED;
-    return 1;
 }
 
 void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size)
@@ -273,15 +289,12 @@ void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size)
     conn->close_size = (uint8_t)reason_size;
     conn->bits |= BIT_CLOSE_PENDING;
     conn->want_room = 0;
-    tenon_send_waiting(conn);
 }
 
-/* What makes a single frame was accepted as much as a copy in the queue was, so it
- * goes out; only a message of several frames is broken off. */
 void tenon_send_cut(tenon_conn *conn)
 {
-    if ((conn->bits & BIT_REF_FIRST) == 0 || (conn->deflate & DEFLATE_REF) != 0 || conn->ref_left > ref_frame_size(conn))
-        drop_ref(conn);
+    if (conn->bits & BIT_REF)
+        conn->ref_step(conn, 1);
 }
 
 /* ------------------------------------------------------- the program's sends */
@@ -298,31 +311,30 @@ static uint32_t rsv_of(uint32_t flags)
 }
 
 /* Arguments of a data send; begins: it opens a message. */
-static int check_data(const tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags, int begins)
+static TENON_SMALL_INLINE int check_data(const tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags, int begins)
 {
     uint32_t granted;
     if (conn == NULL || (data == NULL && n > 0))
         return TENON_ERR_NULL;
-    granted = begins ? conn->rsv_first : conn->rsv_next;
-    if (transform(conn) != NULL)
-        granted &= ~(uint32_t)TENON_RSV1; /* the library's own */
+    granted = (uint32_t)tenon_conn_foreign(conn) & (begins ? conn->rsv_first : conn->rsv_next);
     if ((opcode != TENON_TEXT && opcode != TENON_BINARY) || (rsv_of(flags) & ~granted) != 0)
         return TENON_ERR_ARG;
     return may_send(conn) ? TENON_OK : TENON_ERR_STATE;
 }
 
 /* WRITABLE is to come when there is so much room. */
-static int again(tenon_conn *conn, uint64_t need)
+static int again(tenon_conn *conn, uint32_t need)
 {
-    conn->want_room = (uint32_t)(need > UINT32_MAX ? UINT32_MAX : need);
-    conn->lone_max = 0; /* WRITABLE comes first */
+    conn->want_room = need;
+    tenon_conn_detain(conn); /* WRITABLE comes first */
     conn->deflate &= (uint8_t)~DEFLATE_WANTS_DEFLATE;
     return TENON_ERR_AGAIN;
 }
 
 /* Refuses for want of room. Nothing overtakes a Pong or a reference. */
-static int check_room(tenon_conn *conn, uint64_t need)
+int tenon_send_check_room(tenon_conn *conn, uint64_t size)
 {
+    uint32_t need = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size; /* as good as all that never fits */
     if (conn->queue.size > 0 && need > conn->queue.size)
         return TENON_ERR_TOO_BIG;
     if ((conn->bits & (BIT_REF | BIT_PONG_PENDING)) == 0 && need <= tenon_queue_room(&conn->queue))
@@ -331,24 +343,17 @@ static int check_room(tenon_conn *conn, uint64_t need)
 }
 
 /* Octets on the wire of n octets of data, cut into frames of at most max. */
-static uint64_t framed_size(const tenon_conn *conn, size_t n, size_t max)
+static TENON_SMALL_INLINE uint64_t framed_size(const tenon_conn *conn, size_t n, size_t max)
 {
-    uint64_t full, size;
-    size_t rest;
-    if (n <= max)
-        return header_size(conn, n) + (uint64_t)n;
-    full = n / max;
-    rest = n % max;
-    size = full * (header_size(conn, max) + max);
-    if (rest > 0)
-        size += header_size(conn, rest) + rest;
-    return size;
+    size_t full = n > max ? (n - 1) / max : 0; /* the last one has the rest, from 1 to max */
+    return (uint64_t)full * header_size(conn, max) + header_size(conn, n - full * max) + n;
 }
 
 /* All of data, in as many frames as it takes. first: opcode and RSV bits of the
  * first of them; fin: the last of them ends the message. */
-static int put_data(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, size_t max, int fin)
+int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, int fin)
 {
+    size_t max = frame_max(conn);
     while (n > max) {
         int status = put_frame(conn, first, data, max);
         if (status != TENON_OK)
@@ -360,50 +365,26 @@ static int put_data(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t
     return put_frame(conn, (uint8_t)(first | (fin ? 0x80 : 0)), data, n);
 }
 
-int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, int fin)
-{
-    return put_data(conn, first, data, n, tenon_limit(conn->config->max_frame_out, 65536), fin);
-}
-
 /* Whether a data send is compressed. */
-static int is_compressed(const tenon_conn *conn, size_t n, uint32_t flags)
+static TENON_SMALL_INLINE int is_compressed(const tenon_conn *conn, size_t n, uint32_t flags)
 {
     return transform(conn) != NULL && transform(conn)->chosen(conn, n, flags);
 }
 
-/* Refuses for want of the block to compress with. */
-static int check_block(tenon_conn *conn)
+/* A part of a message as it is, judged and put: all of it or nothing. first: opcode and
+ * RSV bits; 0 for a part that goes on. */
+static TENON_SMALL_INLINE int put_part(tenon_conn *conn, unsigned first, const void *data, size_t n, int fin)
 {
-    if (conn->deflater != NULL)
-        return TENON_OK;
-    again(conn, 1);
-    conn->deflate |= DEFLATE_WANTS_DEFLATE;
-    return TENON_ERR_AGAIN;
-}
-
-/* A part of a message, judged and put: all of it or nothing. opcode: with RSV bits,
- * of which RSV1 says that the message is compressed; 0 for a part that goes on. */
-static int put_part(tenon_conn *conn, unsigned opcode, const void *data, size_t n, int compress, int fin)
-{
-    size_t max = tenon_limit(conn->config->max_frame_out, 65536);
-    int status = compress ? check_block(conn) : TENON_OK;
-    if (status == TENON_OK)
-        status = check_room(conn, compress ? transform(conn)->bound(conn, n) : framed_size(conn, n, max));
-    if (status != TENON_OK)
-        return status;
-    if (compress)
-        return transform(conn)->put(conn, (uint8_t)opcode, (const uint8_t *)data, n, fin);
-    return put_data(conn, (uint8_t)opcode, (const uint8_t *)data, n, max, fin);
+    int status = tenon_send_check_room(conn, framed_size(conn, n, frame_max(conn)));
+    return status == TENON_OK ? tenon_send_frames(conn, (uint8_t)first, (const uint8_t *)data, n, fin) : status;
 }
 
 /* Whether this send is to be checked to be UTF-8. */
-static int text_checked(const tenon_conn *conn, int opcode, uint32_t flags)
+static TENON_SMALL_INLINE int text_checked(const tenon_conn *conn, int opcode, uint32_t flags)
 {
     if (opcode != TENON_TEXT || (flags & TENON_TRUSTED) != 0 || (conn->bits & BIT_OPAQUE) != 0)
         return 0;
-    if (transform(conn) != NULL)
-        flags &= ~(uint32_t)TENON_RSV1; /* a bit of the library's own */
-    return (conn->config->flags & TENON_RELAY) == 0 || rsv_of(flags) == 0;
+    return (conn->config->flags & TENON_RELAY) == 0 || (flags & tenon_conn_foreign(conn)) == 0;
 }
 
 static int is_utf8(const void *data, size_t n)
@@ -413,7 +394,7 @@ static int is_utf8(const void *data, size_t n)
 }
 
 /* The common part of whole messages, checked and without a streamed one open. */
-static int check_whole(const tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags)
+static TENON_SMALL_INLINE int check_whole(const tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags)
 {
     int status = check_data(conn, opcode, data, n, flags, 1);
     if (status != TENON_OK)
@@ -439,7 +420,7 @@ static int is_simple(const tenon_conn *conn, int opcode, const void *data, size_
         return 0;
     if (opcode != TENON_BINARY && (opcode != TENON_TEXT || flags != TENON_TRUSTED))
         return 0;
-    return rsv_of(flags) == 0 && n <= tenon_limit(conn->config->max_frame_out, 65536) &&
+    return rsv_of(flags) == 0 && n <= frame_max(conn) &&
            TENON_FRAME_HEADER_MAX + n <= tenon_queue_room(&conn->queue);
 }
 
@@ -449,14 +430,16 @@ static int is_simple(const tenon_conn *conn, int opcode, const void *data, size_
 
 int tenon_send(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags)
 {
-    int compress, status;
+    unsigned first = (unsigned)opcode | rsv_of(flags);
+    int status;
     if (is_simple(conn, opcode, data, n, flags))
         return put_frame(conn, (uint8_t)(0x80 | opcode), data, n);
     status = check_whole(conn, opcode, data, n, flags);
     if (status != TENON_OK)
         return status;
-    compress = is_compressed(conn, n, flags);
-    return put_part(conn, (unsigned)opcode | rsv_of(flags) | (compress ? TENON_RSV1 : 0u), data, n, compress, 1);
+    if (is_compressed(conn, n, flags))
+        return transform(conn)->put(conn, (uint8_t)(first | TENON_RSV1), (const uint8_t *)data, n, 1);
+    return put_part(conn, first, data, n, 1);
 }
 
 int tenon_send_part(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags)
@@ -479,7 +462,10 @@ int tenon_send_part(tenon_conn *conn, int opcode, const void *data, size_t n, ui
     compress = begins ? is_compressed(conn, SIZE_MAX, flags)
                       : transform(conn) != NULL && (conn->out_opcode & TENON_RSV1) != 0;
     first = (begins ? (unsigned)opcode | (compress ? TENON_RSV1 : 0u) : 0u) | rsv_of(flags);
-    status = put_part(conn, first, data, n, compress, last);
+    if (compress)
+        status = transform(conn)->put(conn, (uint8_t)first, (const uint8_t *)data, n, last);
+    else
+        status = put_part(conn, first, data, n, last);
     if (status != TENON_OK)
         return status;
     if (begins)
@@ -492,6 +478,16 @@ int tenon_send_part(tenon_conn *conn, int opcode, const void *data, size_t n, ui
     return TENON_OK;
 }
 
+/* Refuses for want of the block to compress with. */
+int tenon_send_check_block(tenon_conn *conn)
+{
+    if (conn->deflater != NULL)
+        return TENON_OK;
+    again(conn, 1);
+    conn->deflate |= DEFLATE_WANTS_DEFLATE;
+    return TENON_ERR_AGAIN;
+}
+
 /* Takes on a reference that has been checked. */
 static int begin_ref(tenon_conn *conn, unsigned opcode, const void *data, size_t n, int compress, void *cookie)
 {
@@ -500,6 +496,7 @@ static int begin_ref(tenon_conn *conn, unsigned opcode, const void *data, size_t
     conn->ref_data = (const uint8_t *)data;
     conn->ref_left = n;
     conn->ref_cookie = cookie;
+    conn->ref_step = ref_step;
     conn->ref_opcode = (uint8_t)(compress ? opcode | TENON_RSV1 : opcode);
     if (compress)
         conn->deflate |= DEFLATE_REF;
@@ -518,7 +515,7 @@ int tenon_send_ref(tenon_conn *conn, int opcode, const void *data, size_t n, uin
         return status;
     compress = is_compressed(conn, n, flags);
     if (compress)
-        status = check_block(conn);
+        status = tenon_send_check_block(conn);
     if (status != TENON_OK)
         return status;
     return begin_ref(conn, (unsigned)opcode | rsv_of(flags), data, n, compress, cookie);
@@ -548,7 +545,7 @@ static int send_deflated(tenon_conn *conn, const tenon_prepared *prepared, uint3
     unsigned opcode = prepared->opcode | (unsigned)TENON_RSV1 | rsv_of(flags);
     int status = check_whole(conn, prepared->opcode, prepared->data, prepared->data_size, flags | TENON_TRUSTED);
     if (status == TENON_OK && (flags & TENON_COPY) != 0)
-        status = put_part(conn, opcode, prepared->deflated, prepared->deflated_size, 0, 1);
+        status = put_part(conn, opcode, prepared->deflated, prepared->deflated_size, 1);
     else if (status == TENON_OK)
         status = begin_ref(conn, opcode, prepared->deflated, prepared->deflated_size, 0, cookie);
     if (status == TENON_OK)
@@ -571,19 +568,18 @@ int tenon_send_prepared(tenon_conn *conn, const tenon_prepared *prepared, uint32
     return tenon_send_ref(conn, prepared->opcode, prepared->data, prepared->data_size, flags, cookie);
 }
 
-static int send_control(tenon_conn *conn, uint8_t opcode, const void *data, size_t n)
+static TENON_SMALL_INLINE int send_control(tenon_conn *conn, uint8_t opcode, const void *data, size_t n)
 {
-    size_t need;
+    int status = TENON_ERR_AGAIN;
     if (conn == NULL || (data == NULL && n > 0))
         return TENON_ERR_NULL;
     if (n > TENON_CONTROL_MAX)
         return TENON_ERR_CONTROL_SIZE;
     if (!may_send(conn))
         return TENON_ERR_STATE;
-    need = header_size(conn, n) + n;
-    if (!has_room(conn, need) || (conn->bits & BIT_PONG_PENDING) != 0)
-        return again(conn, need);
-    return put_frame(conn, 0x80 | opcode, data, n);
+    if ((conn->bits & BIT_PONG_PENDING) == 0)
+        status = put_control(conn, opcode, data, n);
+    return status == TENON_ERR_AGAIN ? again(conn, (uint32_t)(header_size(conn, n) + n)) : status;
 }
 
 int tenon_ping(tenon_conn *conn, const void *data, size_t n)
@@ -618,7 +614,7 @@ int tenon_close(tenon_conn *conn, int code, const char *reason, size_t n)
     if (conn->phase >= TENON_PHASE_END)
         return TENON_ERR_STATE;
     if (tenon_state(conn) == TENON_CONNECTING || conn->phase == TENON_PHASE_BODY) {
-        tenon_conn_fault(conn, TENON_RULE_NONE, 0, TENON_LOCAL);
+        tenon_conn_fault(conn, TENON_RULE_NONE, 0);
         tenon_conn_end(conn);
         return TENON_OK;
     }
@@ -627,10 +623,10 @@ int tenon_close(tenon_conn *conn, int code, const char *reason, size_t n)
     if (conn->queue.size == 0)
         return TENON_ERR_STATE;
     if (n > 0)
-        memcpy(close_slot(conn), reason, n);
+        memcpy(close_slot(conn) + 2, reason, n); /* the code comes before it */
     conn->bits |= BIT_CLOSE_ASKED;
-    if (conn->cause == TENON_CAUSE_NONE)
-        conn->cause = TENON_LOCAL;
+    tenon_conn_blame(conn, TENON_LOCAL);
     tenon_send_close(conn, (uint16_t)code, n);
+    tenon_send_waiting(conn);
     return TENON_OK;
 }

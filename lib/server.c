@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "conn.h"
 
+#include "field.h"
 #include "handshake_server.h"
+#include "negotiate.h"
 #include "tenon/deflate.h"
 
 static void commit(tenon_conn *conn, const tenon_text *text)
@@ -15,7 +17,7 @@ static void refuse(tenon_conn *conn, uint16_t status, uint16_t rule, uint64_t of
 {
     tenon_text text = tenon_queue_text(&conn->queue);
     tenon_server_refuse(status, &text);
-    tenon_conn_fault(conn, rule, offset, TENON_LOCAL);
+    tenon_conn_fault(conn, rule, offset);
     if (text.used > text.room) {
         tenon_conn_end(conn); /* no tx was lent: nothing can be said */
         return;
@@ -32,12 +34,14 @@ static void server_head(const tenon_conn *conn, tenon_head *head)
 /* The whole head is there: the program's turn, or a refusal. */
 static int judge_request(tenon_conn *conn)
 {
-    tenon_head head;
+    tenon_fields fields;
+    tenon_str line, method, target;
     tenon_verdict verdict;
-    memset(&verdict, 0, sizeof verdict);
     verdict.size = (uint32_t)sizeof verdict;
-    tenon_http1_request((const char *)conn->rx, conn->held, &head);
-    tenon_upgrade_check(head.method, head.target, head.version, &head.fields, &verdict);
+    tenon_http1_start((const char *)conn->rx, conn->held, &line, &fields);
+    tenon_take(&line, ' ', &method);
+    tenon_take(&line, ' ', &target);
+    tenon_upgrade_check(method, target, tenon_http1_version(line.data), &fields, &verdict);
     if (verdict.rule == TENON_RULE_UPGRADE && (conn->config->flags & TENON_PLAIN_GET) != 0) {
         conn->bits |= BIT_PLAIN;
     } else if (verdict.rule != TENON_RULE_NONE) {
@@ -86,12 +90,46 @@ int tenon_config_server(tenon_config *config, size_t size)
     return status;
 }
 
+/* The field of extensions. Apart, so that nothing else stands upon its text. */
+static TENON_APART void put_extensions(tenon_conn *conn, const tenon_fields *request, tenon_str own, tenon_text *text)
+{
+    char more[TENON_DEFLATE_TEXT];
+    more[0] = '\0';
+    if (conn->config->transform != NULL)
+        conn->config->transform->answer(conn, request, more);
+    tenon_extensions_put(text, own, more);
+}
+
+/* Opens the connection with an answer that may be given. */
+static TENON_APART int give_answer(tenon_conn *conn, const tenon_fields *request, const tenon_answer *answer,
+                                   tenon_str subprotocol)
+{
+    const struct tenon_transform *transform = conn->config->transform;
+    const tenon_header *headers = NULL;
+    size_t count = 0;
+    tenon_str own = {NULL, 0};
+    tenon_text text = tenon_queue_text(&conn->queue);
+    tenon_server_accept((const char *)conn->rx + conn->u.opening.key, subprotocol, &text);
+    if (answer != NULL) {
+        own = tenon_string(answer->extensions, answer->extensions_size);
+        headers = answer->headers;
+        count = answer->header_count;
+    }
+    put_extensions(conn, request, own, &text);
+    if (tenon_text_end(&text, headers, count) != TENON_OK) {
+        if (transform != NULL)
+            transform->undo(conn);
+        return TENON_ERR_TOO_BIG;
+    }
+    commit(conn, &text);
+    tenon_conn_open(conn, subprotocol);
+    return TENON_OK;
+}
+
 int tenon_accept(tenon_conn *conn, const tenon_answer *answer)
 {
-    tenon_head head;
-    tenon_text text;
-    tenon_str subprotocol = {NULL, 0};
-    char more[TENON_DEFLATE_TEXT];
+    tenon_fields request;
+    tenon_str line, subprotocol;
     int status;
     if (conn == NULL)
         return TENON_ERR_NULL;
@@ -101,20 +139,9 @@ int tenon_accept(tenon_conn *conn, const tenon_answer *answer)
         return TENON_ERR_NULL;
     if (conn->phase != TENON_PHASE_DECIDE || (conn->bits & BIT_PLAIN) != 0)
         return TENON_ERR_STATE;
-    tenon_http1_request((const char *)conn->rx, conn->held, &head);
-    text = tenon_queue_text(&conn->queue);
-    more[0] = '\0';
-    if (conn->config->transform != NULL)
-        conn->config->transform->answer(conn, &head.fields, more);
-    status = tenon_server_accept(&head.fields, (const char *)conn->rx + conn->u.opening.key, answer, more, &text, &subprotocol);
-    if (status != TENON_OK) {
-        if (*more != '\0')
-            conn->config->transform->undo(conn);
-        return status;
-    }
-    commit(conn, &text);
-    tenon_conn_open(conn, subprotocol);
-    return TENON_OK;
+    tenon_http1_start((const char *)conn->rx, conn->held, &line, &request);
+    status = tenon_answer_valid(&request, answer, &subprotocol);
+    return status == TENON_OK ? give_answer(conn, &request, answer, subprotocol) : status;
 }
 
 /* Puts the body behind the head; 0 if there is no room. */
@@ -150,7 +177,7 @@ int tenon_reject(tenon_conn *conn, const tenon_refusal *refusal)
         status = TENON_ERR_TOO_BIG;
     if (status != TENON_OK)
         return status;
-    tenon_conn_fault(conn, TENON_RULE_REJECTED, conn->offset, TENON_LOCAL);
+    tenon_conn_fault(conn, TENON_RULE_REJECTED, conn->offset);
     tenon_conn_drain(conn);
     return TENON_OK;
 }

@@ -29,28 +29,33 @@ static void load(uint32_t w[BLOCK_WORDS], const uint8_t *data, size_t n)
         w[i] = (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 | (uint32_t)octets[2] << 8 | octets[3];
 }
 
-/* Word t of the schedule. None is used more than 16 rounds later, so 16 of the 80 are
- * kept. */
-static uint32_t word(uint32_t w[BLOCK_WORDS], unsigned int t)
+/* What the rounds from t on add, 20 after 20 the same way (FIPS 180-4, 4.1.1 and 4.2.1). */
+static inline TENON_WRAPS uint32_t mix(const uint32_t s[5], unsigned int t)
 {
-    uint32_t *at = w + t % 16;
-    if (t >= BLOCK_WORDS)
-        *at = rotate(w[(t + 13) % 16] ^ w[(t + 8) % 16] ^ w[(t + 2) % 16] ^ *at, 1);
-    return *at;
+    if (t < 20)
+        return (s[3] ^ (s[1] & (s[2] ^ s[3]))) + 0x5a827999u;
+    if (t >= 40 && t < 60)
+        return ((s[1] & s[2]) | (s[3] & (s[1] | s[2]))) + 0x8f1bbcdcu;
+    return (s[1] ^ s[2] ^ s[3]) + (t < 40 ? 0x6ed9eba1u : 0xca62c1d6u);
 }
 
-/* One round; more: what function, constant and word add up to. */
-static TENON_WRAPS void turn(uint32_t s[5], uint32_t more)
+static inline TENON_WRAPS void turn(uint32_t s[5], uint32_t w[BLOCK_WORDS], unsigned int t, unsigned int end)
 {
-    more += rotate(s[0], 5) + s[4];
-    s[4] = s[3];
-    s[3] = s[2];
-    s[2] = rotate(s[1], 30);
-    s[1] = s[0];
-    s[0] = more;
+    for (; t < end; t++) {
+        /* Word t of the schedule. None is used more than 16 rounds later, so 16 of the 80
+         * are kept. */
+        uint32_t *at = w + t % 16, more;
+        if (t >= BLOCK_WORDS)
+            *at = rotate(w[(t + 13) % 16] ^ w[(t + 8) % 16] ^ w[(t + 2) % 16] ^ *at, 1);
+        more = mix(s, t) + *at + rotate(s[0], 5) + s[4];
+        s[4] = s[3];
+        s[3] = s[2];
+        s[2] = rotate(s[1], 30);
+        s[1] = s[0];
+        s[0] = more;
+    }
 }
 
-/* Functions and constants: FIPS 180-4, 4.1.1 and 4.2.1. */
 static TENON_WRAPS void compress(uint32_t h[5], uint32_t w[BLOCK_WORDS])
 {
     uint32_t s[5];
@@ -63,14 +68,14 @@ static TENON_WRAPS void compress(uint32_t h[5], uint32_t w[BLOCK_WORDS])
     }
 #endif
     memcpy(s, h, sizeof s);
-    for (t = 0; t < 20; t++)
-        turn(s, (s[3] ^ (s[1] & (s[2] ^ s[3]))) + 0x5a827999u + word(w, t));
-    for (; t < 40; t++)
-        turn(s, (s[1] ^ s[2] ^ s[3]) + 0x6ed9eba1u + word(w, t));
-    for (; t < 60; t++)
-        turn(s, ((s[1] & s[2]) | (s[3] & (s[1] | s[2]))) + 0x8f1bbcdcu + word(w, t));
-    for (; t < 80; t++)
-        turn(s, (s[1] ^ s[2] ^ s[3]) + 0xca62c1d6u + word(w, t));
+    if (TENON_SMALL) {
+        turn(s, w, 0, 80);
+    } else { /* in each of these mix is one line */
+        turn(s, w, 0, 20);
+        turn(s, w, 20, 40);
+        turn(s, w, 40, 60);
+        turn(s, w, 60, 80);
+    }
     for (t = 0; t < 5; t++)
         h[t] += s[t];
 }

@@ -1,27 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 #include "conn.h"
 
-enum { TIMER_NONE, TIMER_HANDSHAKE, TIMER_CLOSE, TIMER_STALL, TIMER_PONG, TIMER_IDLE, TIMER_PING };
+/* Among those that are due at the same time the first goes first: who ends the connection. */
+enum { TIMER_NONE, TIMER_HANDSHAKE, TIMER_CLOSE, TIMER_STALL, TIMER_PONG, TIMER_IDLE, TIMER_PING, TIMERS };
 
+/* Where the config has how long it runs, what stands there for 0 (0: it is off), and
+ * where the connection has when it began. */
 typedef struct timer {
-    uint64_t at;
-    int which;
+    uint16_t ms;
+    uint16_t standard;
+    uint16_t start;
 } timer;
 
-/* Takes the timer that started at start, if it is on and earlier than the best so
- * far. Among equals the first asked wins: the one that ends the connection. */
-static void consider(timer *best, int which, uint64_t start, uint32_t ms)
+#define TIMER(ms, standard, start) {offsetof(tenon_config, ms), standard, offsetof(tenon_conn, start)}
+
+static const timer timers[TIMERS - 1] = {
+    TIMER(handshake_ms, 10000, since), TIMER(close_ms, 5000, since), TIMER(stall_ms, 60000, stall),
+    TIMER(pong_ms, 20000, since),      TIMER(idle_ms, 0, life),      TIMER(ping_ms, 0, due)};
+
+/* When it is due; TENON_NEVER if it is off. */
+static uint64_t deadline_of(const tenon_conn *conn, int which)
 {
-    uint64_t at = UINT64_MAX - start < ms ? UINT64_MAX : start + ms;
-    if (ms == TENON_OFF || at >= best->at)
-        return;
-    best->at = at;
-    best->which = which;
+    const timer *t = &timers[which - 1];
+    uint64_t start;
+    uint32_t ms;
+    memcpy(&ms, (const uint8_t *)conn->config + t->ms, sizeof ms);
+    memcpy(&start, (const uint8_t *)conn + t->start, sizeof start);
+    if (ms == 0)
+        ms = t->standard;
+    if (ms == 0 || ms == TENON_OFF || TENON_NEVER - start < ms)
+        return TENON_NEVER;
+    return start + ms;
 }
 
-static uint32_t off_by_default(uint32_t ms)
+static int has_passed(const tenon_conn *conn, uint64_t at)
 {
-    return tenon_limit(ms, TENON_OFF);
+    return at != TENON_NEVER && at <= conn->now;
 }
 
 static int is_ending(const tenon_conn *conn)
@@ -30,25 +44,12 @@ static int is_ending(const tenon_conn *conn)
            (conn->bits & BIT_CLOSE_SENT) != 0;
 }
 
-static void consider_open(const tenon_conn *conn, timer *best)
-{
-    const tenon_config *config = conn->config;
-    if (conn->bits & BIT_PONG_WAIT)
-        consider(best, TIMER_PONG, conn->since, tenon_limit(config->pong_ms, 20000));
-    consider(best, TIMER_IDLE, conn->life, off_by_default(config->idle_ms));
-    if (config->ping_ms != 0 && (conn->bits & BIT_PING_QUEUED) == 0 && !tenon_timer_ping_waits(conn))
-        consider(best, TIMER_PING, conn->due, off_by_default(config->ping_ms));
-}
-
 /* A deadline in the past that nothing but a tx can end would keep a loop from
  * waiting; so then there is a want instead of a deadline. */
 int tenon_timer_ping_waits(const tenon_conn *conn)
 {
-    timer ping = {TENON_NEVER, TIMER_NONE};
-    if (conn->queue.size > 0 || conn->phase != TENON_PHASE_FRAMES || is_ending(conn))
-        return 0;
-    consider(&ping, TIMER_PING, conn->due, off_by_default(conn->config->ping_ms));
-    return ping.which == TIMER_PING && ping.at <= conn->now;
+    return conn->queue.size == 0 && conn->phase == TENON_PHASE_FRAMES && !is_ending(conn) &&
+           has_passed(conn, deadline_of(conn, TIMER_PING));
 }
 
 int tenon_timer_rests(const tenon_conn *conn)
@@ -57,40 +58,63 @@ int tenon_timer_rests(const tenon_conn *conn)
            (conn->in_left > 0 || (conn->deflate & (DEFLATE_STAGED | DEFLATE_WANTS_INFLATE)) != 0);
 }
 
-/* The timer that is due first. None runs before the first tick, nor while the
- * connection waits for memory: nothing could be done about it. */
-static timer earliest(const tenon_conn *conn)
+/* Those that run, bit by bit. None does before the first tick, nor while the connection
+ * waits for memory: nothing could be done about it. */
+static unsigned running(const tenon_conn *conn)
 {
-    const tenon_config *config = conn->config;
-    timer best = {TENON_NEVER, TIMER_NONE};
+    unsigned set = 0;
     if ((conn->bits & BIT_TICKED) == 0 || tenon_timer_rests(conn) || conn->phase >= TENON_PHASE_END)
-        return best;
-    if (conn->phase == TENON_PHASE_HEAD || conn->phase == TENON_PHASE_DECIDE)
-        consider(&best, TIMER_HANDSHAKE, conn->since, tenon_limit(config->handshake_ms, 10000));
-    if (is_ending(conn))
-        consider(&best, TIMER_CLOSE, conn->since, tenon_limit(config->close_ms, 5000));
+        return 0;
     if (conn->bits & BIT_STALL)
-        consider(&best, TIMER_STALL, conn->stall, tenon_limit(config->stall_ms, 60000));
+        set |= 1u << TIMER_STALL;
+    if (conn->phase == TENON_PHASE_HEAD || conn->phase == TENON_PHASE_DECIDE)
+        set |= 1u << TIMER_HANDSHAKE;
+    if (is_ending(conn))
+        return set | 1u << TIMER_CLOSE;
     /* Who keeps an event does not read, and must not conclude anything from silence. */
-    if (conn->phase == TENON_PHASE_FRAMES && !is_ending(conn) && (conn->bits & BIT_AGAIN) == 0)
-        consider_open(conn, &best);
+    if (conn->phase != TENON_PHASE_FRAMES || (conn->bits & BIT_AGAIN) != 0)
+        return set;
+    if (conn->bits & BIT_PONG_WAIT)
+        set |= 1u << TIMER_PONG;
+    if ((conn->bits & BIT_PING_QUEUED) == 0 && !tenon_timer_ping_waits(conn))
+        set |= 1u << TIMER_PING;
+    return set | 1u << TIMER_IDLE;
+}
+
+/* The timer that is due first, and when. */
+static int earliest(const tenon_conn *conn, uint64_t *when)
+{
+    unsigned set = running(conn);
+    int which, best = TIMER_NONE;
+    *when = TENON_NEVER;
+    for (which = 1; set >> which != 0; which++) {
+        uint64_t at = set >> which & 1 ? deadline_of(conn, which) : TENON_NEVER;
+        if (at < *when) {
+            *when = at;
+            best = which;
+        }
+    }
     return best;
 }
 
 uint64_t tenon_deadline(const tenon_conn *conn)
 {
-    return conn == NULL ? TENON_NEVER : earliest(conn).at;
+    uint64_t when = TENON_NEVER;
+    if (conn != NULL)
+        earliest(conn, &when);
+    return when;
 }
 
 int tenon_timer_due(const tenon_conn *conn)
 {
-    timer first = earliest(conn);
-    return first.which != TIMER_NONE && first.at <= conn->now;
+    uint64_t when;
+    int which = earliest(conn, &when);
+    return has_passed(conn, when) ? which : TIMER_NONE;
 }
 
 static void close_now(tenon_conn *conn, uint16_t rule)
 {
-    tenon_conn_fault(conn, rule, conn->offset, TENON_LOCAL);
+    tenon_conn_fault(conn, rule, conn->offset);
     tenon_conn_end(conn);
 }
 
@@ -103,10 +127,10 @@ static void ping_due(tenon_conn *conn)
 
 int tenon_timer_fire(tenon_conn *conn)
 {
-    timer first = earliest(conn);
-    if (first.which == TIMER_NONE || first.at > conn->now)
+    int which = tenon_timer_due(conn);
+    switch (which) {
+    case TIMER_NONE:
         return 0;
-    switch (first.which) {
     case TIMER_HANDSHAKE:
         conn->config->handshake->timeout(conn);
         break;

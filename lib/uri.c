@@ -5,26 +5,33 @@
 
 #define PORT_MAX 65535u
 
-/* Octets of a registered name or IPv4 address (RFC 3986, 3.2.2), but for "%". */
-static int is_name_char(char c)
+static int is_digit(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
-           || (c != '\0' && strchr("-._~!$&'()*+,;=", c) != NULL);
+    return c >= '0' && c <= '9';
+}
+
+/* Not isalpha: that depends on the locale. */
+static int is_letter(char c, char last)
+{
+    c |= 0x20;
+    return c >= 'a' && c <= last;
 }
 
 static int is_hex(char c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    return is_digit(c) || is_letter(c, 'f');
 }
 
-/* Octets of the name at the beginning of s: all that can belong to it. */
+/* Octets of the name or IPv4 address at the beginning of s (RFC 3986, 3.2.2): all that
+ * can belong to it. */
 static size_t name_size(tenon_str s)
 {
+    static const char marks[] = "-._~!$&'()*+,;=";
     size_t i = 0;
     while (i < s.size) {
         if (s.data[i] == '%' && s.size - i > 2 && is_hex(s.data[i + 1]) && is_hex(s.data[i + 2]))
             i += 3;
-        else if (is_name_char(s.data[i]))
+        else if (is_digit(s.data[i]) || is_letter(s.data[i], 'z') || memchr(marks, s.data[i], sizeof marks - 1) != NULL)
             i++;
         else
             break;
@@ -60,7 +67,7 @@ static size_t read_authority(tenon_str s, size_t *host_size, uint32_t *port)
     if (s.data[i++] != ':')
         return i - 1;
     for (; i < s.size; i++) {
-        if (s.data[i] < '0' || s.data[i] > '9')
+        if (!is_digit(s.data[i]))
             return i;
         *port = *port * 10 + (uint32_t)(s.data[i] - '0');
         if (*port > PORT_MAX)
@@ -78,7 +85,7 @@ int tenon_host_valid(tenon_str s)
 }
 
 /* The index of the first octet of s that no path or query can hold, or s.size. */
-static size_t read_path(tenon_str s)
+static TENON_APART size_t read_path(tenon_str s)
 {
     size_t i = 0;
     while (i < s.size && s.data[i] > ' ' && s.data[i] < 0x7f && s.data[i] != '#')
@@ -99,87 +106,71 @@ static size_t read_scheme(tenon_str s, tenon_uri *uri)
     static const char schemes[4][9] = {"ws://", "http://", "wss://", "https://"};
     size_t i;
     for (i = 0; i < 4; i++) {
-        tenon_str scheme = tenon_string(schemes[i], 0), head = s;
-        if (head.size > scheme.size)
-            head.size = scheme.size;
-        if (tenon_alike(head, scheme)) {
+        tenon_str head = {s.data, strlen(schemes[i])};
+        if (head.size <= s.size && tenon_is(head, schemes[i])) {
             uri->secure = i >= 2;
             uri->port = i >= 2 ? 443 : 80;
-            return scheme.size;
+            return head.size;
         }
     }
     return 0;
 }
 
-/* The authority, which ends where path, query or fragment begins. Returns how
- * much of *s is good; on success *s goes on behind it. */
-static size_t uri_authority(tenon_str *s, tenon_uri *uri, int *good)
+/* What a good authority says; port: what was read from it. */
+static void take_authority(tenon_uri *uri, size_t host_size, uint32_t port)
 {
-    size_t end = 0, host_size, size;
-    uint32_t port;
-    while (end < s->size && s->data[end] != '/' && s->data[end] != '?' && s->data[end] != '#')
-        end++;
-    uri->authority.data = s->data;
-    uri->authority.size = end;
-    size = read_authority(uri->authority, &host_size, &port);
-    *good = size == end && end > 0;
+    uri->host.data = uri->authority.data;
+    uri->host.size = host_size;
     if (port == 0 || port == uri->port)
         uri->authority.size = host_size;
     else
         uri->port = (uint16_t)port;
-    uri->host.data = s->data;
-    uri->host.size = host_size;
-    if (host_size > 0 && s->data[0] == '[') {
+    if (*uri->host.data == '[') {
         uri->host.data++;
         uri->host.size -= 2;
     }
-    s->data += size;
-    s->size -= size;
-    return size;
 }
 
-static void uri_path(tenon_str s, tenon_uri *uri)
+/* What a good rest says. */
+static void take_path(tenon_uri *uri, tenon_str rest)
 {
-    const char *mark = (const char *)memchr(s.data, '?', s.size);
-    uri->path = s;
-    if (mark == NULL)
-        return;
-    uri->path.size = (size_t)(mark - s.data);
-    if (uri->path.size + 1 < s.size) {
-        uri->query.data = mark + 1;
-        uri->query.size = s.size - uri->path.size - 1;
-    }
+    tenon_take(&rest, '?', &uri->path);
+    if (rest.size > 0)
+        uri->query = rest;
 }
 
 int tenon_uri_parse(const char *text, size_t n, tenon_uri *uri, size_t *at)
 {
     tenon_uri found;
     tenon_str rest;
-    size_t index;
-    int good = 0;
+    size_t begin, end, index, host_size;
+    uint32_t port;
     if (text == NULL || uri == NULL)
         return TENON_ERR_NULL;
     memset(&found, 0, sizeof found);
     rest = tenon_string(text, n);
-    index = read_scheme(rest, &found);
-    if (index > 0) {
-        rest.data += index;
-        rest.size -= index;
-        index += uri_authority(&rest, &found, &good);
+    n = rest.size;
+    begin = read_scheme(rest, &found);
+    end = begin; /* of the authority: where path, query or fragment begins */
+    while (begin > 0 && end < n && text[end] != '/' && text[end] != '?' && text[end] != '#')
+        end++;
+    found.authority.data = text + begin;
+    found.authority.size = end - begin;
+    index = begin + read_authority(found.authority, &host_size, &port);
+    if (index == end && end > begin) {
+        rest.data = text + end;
+        rest.size = n - end;
+        index += read_path(rest);
+        if (index == n) {
+            take_authority(&found, host_size, port);
+            take_path(&found, rest);
+            *uri = found;
+            return TENON_OK;
+        }
     }
-    if (good) {
-        size_t size = read_path(rest);
-        index += size;
-        good = size == rest.size;
-    }
-    if (!good) {
-        if (at != NULL)
-            *at = index;
-        return TENON_ERR_URI;
-    }
-    uri_path(rest, &found);
-    *uri = found;
-    return TENON_OK;
+    if (at != NULL)
+        *at = index;
+    return TENON_ERR_URI;
 }
 
 int tenon_place_parse(const tenon_request *request, int secure, tenon_place *place)

@@ -3,28 +3,6 @@
 
 #include "short.h"
 
-#define WORD_SIZE sizeof(uint64_t)
-
-/* Fewer octets are not worth the call of a kernel: one block, and what may have to be
- * passed over before it begins. */
-#define BLOCKS_MIN (TENON_BLOCK + 3)
-
-static int is_ascii_word(const uint8_t *p)
-{
-    uint64_t word;
-    memcpy(&word, p, sizeof word);
-    return (word & TENON_HIGH_BITS) == 0;
-}
-
-/* Octets of the words at p that are all ASCII. */
-static size_t ascii_run(const uint8_t *p, size_t n)
-{
-    size_t i = 0;
-    while (n - i >= WORD_SIZE && is_ascii_word(p + i))
-        i += WORD_SIZE;
-    return i;
-}
-
 /*
  * One octet (RFC 3629, 4). 1 if good, else 0. After a lead octet only the second
  * has a range of its own: it keeps out the overlong forms (e0, f0), the surrogates
@@ -50,6 +28,46 @@ static int step(tenon_utf8 *state, uint8_t octet)
     return 1;
 }
 
+#if TENON_SIMPLE
+
+int tenon_utf8_step(tenon_utf8 *state, uint8_t octet)
+{
+    return step(state, octet);
+}
+
+size_t tenon_utf8_check(tenon_utf8 *state, const void *data, size_t n)
+{
+    const uint8_t *p = (const uint8_t *)data;
+    size_t i = 0;
+    while (i < n && tenon_utf8_step(state, p[i]))
+        i++;
+    return i;
+}
+
+#else
+
+#define WORD_SIZE sizeof(uint64_t)
+
+/* Fewer octets are not worth the call of a kernel: one block, and what may have to be
+ * passed over before it begins. */
+#define BLOCKS_MIN (TENON_BLOCK + 3)
+
+static int is_ascii_word(const uint8_t *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return (word & TENON_HIGH_BITS) == 0;
+}
+
+/* Octets of the words at p that are all ASCII. */
+static size_t ascii_run(const uint8_t *p, size_t n)
+{
+    size_t i = 0;
+    while (n - i >= WORD_SIZE && is_ascii_word(p + i))
+        i += WORD_SIZE;
+    return i;
+}
+
 size_t tenon_utf8_open(const uint8_t *text, size_t n)
 {
     size_t back;
@@ -62,7 +80,7 @@ size_t tenon_utf8_open(const uint8_t *text, size_t n)
     return 0;
 }
 
-#ifdef __OPTIMIZE_SIZE__
+#if TENON_SMALL
 
 #define whole_run ascii_run
 
@@ -186,3 +204,5 @@ size_t tenon_utf8_check(tenon_utf8 *state, const void *data, size_t n)
 {
     return tenon_utf8_rest(state, (const uint8_t *)data, 0, n);
 }
+
+#endif

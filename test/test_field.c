@@ -44,8 +44,9 @@ static void expect_str(tenon_str s, const char *text)
 /* covers: 9110-5.6.2-01 */
 static void test_every_octet(void **state)
 {
-    static const char others[] = "!#$%&'*+-.^_`|~";
+    static const char others[] = "!#$%&'*+-.^_`|~", name[] = "AZaz-Sec-WebSocket-Key";
     unsigned int c;
+    size_t at;
     (void)state;
     for (c = 0; c < 256; c++) {
         int alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -59,6 +60,12 @@ static void test_every_octet(void **state)
         word[c % 3] = (char)c;
         assert_int_equal(tenon_is_token(s), tchar);
         assert_int_equal(tenon_is_value(s), text);
+        for (at = 0; at < sizeof name - 1; at++) {
+            char name_with[sizeof name];
+            memcpy(name_with, name, sizeof name);
+            name_with[at] = (char)c;
+            assert_int_equal(tenon_token_size(name_with, sizeof name - 1), tchar ? sizeof name - 1 : at);
+        }
     }
     assert_int_equal(tenon_is_token(tenon_string("", 0)), 0);
     assert_int_equal(tenon_is_value(tenon_string("", 0)), 1);

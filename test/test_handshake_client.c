@@ -9,8 +9,10 @@
 
 #include <cmocka.h>
 
+#include "field.h"
 #include "handshake_client.h"
 #include "handshake_server.h"
+#include "negotiate.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
@@ -30,13 +32,22 @@ static tenon_request request_of(const char *uri)
     return request;
 }
 
+static int whole_request(const tenon_request *request, tenon_text *text)
+{
+    int status = tenon_client_request(request, SAMPLE_KEY, text);
+    if (status != TENON_OK)
+        return status;
+    tenon_extensions_put(text, tenon_string(request->extensions, 0), "");
+    return tenon_text_end(text, request->headers, request->header_count);
+}
+
 static int write_head(const tenon_request *request, char *out, size_t room)
 {
     tenon_text text = {NULL, 0, 0};
     int status;
     text.out = out;
     text.room = room - 1;
-    status = tenon_client_request(request, SAMPLE_KEY, "", &text);
+    status = whole_request(request, &text);
     out[status == TENON_OK ? text.used : 0] = '\0';
     return status;
 }
@@ -202,7 +213,7 @@ static void test_request_errors(void **state)
         request.header_count = list[i].name != NULL;
         text.out = out;
         text.room = sizeof out;
-        assert_int_equal(tenon_client_request(&request, SAMPLE_KEY, "", &text), list[i].status);
+        assert_int_equal(whole_request(&request, &text), list[i].status);
         assert_int_equal(text.used, 0);
     }
 }
@@ -221,7 +232,7 @@ static void test_request_room(void **state)
         assert_non_null(exact);
         text.out = exact;
         text.room = room;
-        assert_int_equal(tenon_client_request(&request, SAMPLE_KEY, "", &text), room < n ? TENON_ERR_TOO_BIG : TENON_OK);
+        assert_int_equal(whole_request(&request, &text), room < n ? TENON_ERR_TOO_BIG : TENON_OK);
         assert_int_equal(text.used, n);
         if (room >= n)
             assert_memory_equal(exact, out, n);
@@ -496,7 +507,10 @@ static void test_answer_of_server(void **state)
     answer.extensions = "bar";
     text.out = out;
     text.room = sizeof out;
-    assert_int_equal(tenon_server_accept(&fields, SAMPLE_KEY, &answer, "", &text, &chosen), TENON_OK);
+    assert_int_equal(tenon_answer_valid(&fields, &answer, &chosen), TENON_OK);
+    tenon_server_accept(SAMPLE_KEY, chosen, &text);
+    tenon_extensions_put(&text, tenon_string(answer.extensions, 0), "");
+    assert_int_equal(tenon_text_end(&text, NULL, 0), TENON_OK);
     request.subprotocols = offered;
     request.subprotocol_count = 2;
     request.extensions = "foo; x, bar";

@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include "field.h"
 #include "handshake_server.h"
+#include "negotiate.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
@@ -69,7 +71,15 @@ static result serve(const char *text, size_t n)
 
 static int accept_of(const result *r, const tenon_answer *how, tenon_text *text, tenon_str *subprotocol)
 {
-    return tenon_server_accept(&r->head.fields, r->verdict.key.data, how, "", text, subprotocol);
+    tenon_str own = {NULL, 0};
+    int status = tenon_answer_valid(&r->head.fields, how, subprotocol);
+    if (status != TENON_OK)
+        return status;
+    tenon_server_accept(r->verdict.key.data, *subprotocol, text);
+    if (how != NULL)
+        own = tenon_string(how->extensions, how->extensions_size);
+    tenon_extensions_put(text, own, "");
+    return how != NULL ? tenon_text_end(text, how->headers, how->header_count) : tenon_text_end(text, NULL, 0);
 }
 
 /* The answer that would go out. */

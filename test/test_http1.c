@@ -861,7 +861,7 @@ static void test_writer_overflow(void **state)
     assert_int_equal(text.used, SIZE_MAX);
 }
 
-/* The statuses of the rules that a head can break, and 400 for all the rest. */
+/* The statuses of the rules that a head or a request can break, and 400 for all the rest. */
 static void test_statuses(void **state)
 {
     unsigned int rule;
@@ -875,8 +875,12 @@ static void test_statuses(void **state)
             status = 414;
         else if (rule == TENON_RULE_HTTP_VERSION)
             status = 505;
-        else if (rule == TENON_RULE_METHOD)
+        else if (rule == TENON_RULE_METHOD || rule == TENON_RULE_TRANSFER_CODING)
             status = 501;
+        else if (rule == TENON_RULE_EXPECT)
+            status = 417;
+        else if (rule == TENON_RULE_UPGRADE)
+            status = 426;
         assert_int_equal(tenon_http1_status((uint16_t)rule), status);
     }
 }

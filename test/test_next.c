@@ -540,7 +540,7 @@ static void test_straight_line_is_taken(void **state)
                 give(&b, f.octets, f.size);
                 assert_next(&b, TENON_EV_DATA);
                 assert_data(&b, payload, lengths[i]);
-                assert_true((b.conn->bits & BIT_LONE) != 0);
+                assert_int_equal(b.conn->bits & BIT_LONE, BIT_LONE);
                 assert_none(&b);
                 bench_stop(&b);
             }

@@ -22,7 +22,7 @@ LOOP = re.compile(r"^ +(for|while|do)\b")
 COPIES = (
     (re.compile(r"memcpy\(&(\w+), &\w+, 1\);"), r"wp_first(&\1);"),
     (re.compile(r"memcpy\(&(\w+), ([^&]*), ([48])\);"), r"wp_load_\3(&\1, \2);"),
-    (re.compile(r"memcpy\(&(\w+), ([^&]*), sizeof word\);"), r"wp_load_8(&\1, \2);"),
+    (re.compile(r"memcpy\(&(\w+), ([^&]*), sizeof word\);"), r"wp_load_8(&\1, (const uint8_t *)(\2));"),
     (re.compile(r"memcpy\(([^&]*), &(\w+), ([48])\);"), r"wp_store_\3(\1, &\2);"),
     (re.compile(r"memcpy\(([^&]*), &(\w+), sizeof word\);"), r"wp_store_8(\1, &\2);"),
 )
@@ -45,15 +45,17 @@ def sections(path):
 
 
 def definition(lines, function):
-    """The lines of a definition: from its name to the brace that ends it."""
+    """The lines of a definition: from its name to the brace that ends it. Of two it is the last:
+    the first is for size (TENON_SIMPLE)."""
     head = re.compile(r"^\w.*\b%s\(" % function)
+    found = None
     for at, line in enumerate(lines):
         if not head.match(line):
             continue
         rest = [i for i in range(at, len(lines)) if lines[i] in "{}" or lines[i].endswith(";")]
         if rest and lines[rest[0]] == "{":
-            return at, next(i for i in range(at, len(lines)) if lines[i] == "}")
-    return None
+            found = at, next(i for i in range(at, len(lines)) if lines[i] == "}")
+    return found
 
 
 def put(lines, file, function, name, text):

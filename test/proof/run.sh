@@ -115,7 +115,7 @@ all='-eva-split-return=full'
 fields='model_memchr model_strlen tenon_alike tenon_is tenon_same tenon_take tenon_trim tenon_string line_next
     tenon_token_size field_next named_next tenon_header_next tenon_list_next token peek quoted
     parameter_next tenon_parameter_next tenon_extension_next'
-uris='tenon_uri_parse tenon_host_valid name_size bracket_size read_authority read_path read_scheme uri_authority'
+uris='tenon_uri_parse tenon_host_valid name_size bracket_size read_authority read_path read_scheme'
 forget='-DFORGET'
 
 prove quick leaf_utf8 24 300 leaf "$forget" "$all"
@@ -167,10 +167,14 @@ wp() {
     deduce mask tenon_key_word tenon_mask_few tenon_mask_words tenon_mask_short load store twice phase_behind \
         mask_long tenon_mask mask_ascii
     deduce utf8 is_ascii_word ascii_run step whole_run tenon_utf8_open tenon_utf8_rest tenon_utf8_check
-    deduce frame length_size get_length judge_first judge_second judge_length judge tenon_close_code_valid \
-        tenon_length_put
-    deduce base64 digit_value tenon_base64_encode tenon_base64_decode16
-    deduce field tenon_is_text tenon_token_size tenon_is_token tenon_is_value is_blank tenon_trim
+    deduce frame tenon_close_code_valid tenon_word_put tenon_length_size tenon_header_first tenon_header_second \
+        tenon_header_length
+    deduce base64 is_digit tenon_base64_encode tenon_base64_is16
+    deduce sha1 mix
+    deduce field tenon_is_text is_plain tenon_token_size tenon_is_token tenon_is_value same_letter is_blank tenon_alike \
+        skip tenon_trim peek
+    deduce http1 kind_of step_counted
+    deduce recv tenon_message_order tenon_message_fits
     ls "$LOGS"/failed.wp* >/dev/null 2>&1 ||
         tell wp "wp: $functions functions, any size, $proved of $proved goals ($(($(date +%s) - since)) s)" '' ''
 }
