@@ -10,7 +10,8 @@
 #   --interop  also the real world: browsers, proxies, peers, bad networks, crowds, other
 #              languages; installs what they need, and writes the tables of the README
 #   --full     all that, fuzzes for longer, with AFL++ too, runs all tests on other processors,
-#              and looks at what of the library the tests reach, and if they notice changes
+#              looks at what of the library the tests reach, and if they notice changes, and
+#              proves again what test/proof claims
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -91,6 +92,7 @@ has() {
     llvm-19) command -v llvm-cov-19 && command -v llvm-profdata-19 ;;
     libclang-rt-19-dev) runtime asan && runtime profile ;;
     fonts-dejavu-core) test -d /usr/share/fonts/truetype/dejavu ;;
+    frama-c-base) command -v frama-c ;;
     afl++) command -v afl-fuzz && command -v afl-clang-fast ;;
     ca-certificates) test -s /etc/ssl/certs/ca-certificates.crt ;;
     *) command -v "$1" ;;
@@ -117,7 +119,7 @@ wanted='gcc g++ make cmake binutils git pkg-config ca-certificates libcmocka-dev
     luajit rustc"
 [ -z "$full" ] || wanted="$wanted afl++ llvm-19"
 
-[ -z "$full" ] || wanted="$wanted clang-tidy-19"
+[ -z "$full" ] || wanted="$wanted clang-tidy-19 frama-c-base why3 cvc4 z3"
 
 lacking() {
     for package in $wanted; do
@@ -322,6 +324,7 @@ computing() {
             cases "$kind" build/$kind
         done
         step 'coverage' timeout 600 sh test/coverage/run.sh build/coverage
+        step 'proofs' timeout 900 sh test/proof/run.sh --quick
         step "mutants: $mutants" timeout 900 /usr/bin/python3 test/mutants/mutate.py --sample $mutants
     fi
     [ -n "$real" ] || return 0
