@@ -210,6 +210,45 @@ static void test_random(void **state)
     }
 }
 
+/* What a kernel says itself: it goes up to the block with the first bad octet, not less
+ * far, for then it would only cost time, and leaves that block and what is behind it. */
+static void test_blocks(void **state)
+{
+    const tenon_kernels *kernels = tenon_cpu_kernels();
+    uint8_t text[600];
+    uint32_t word;
+    int round;
+    (void)state;
+    memcpy(&word, key, 4);
+    for (round = 0; kernels != NULL && round < 20000; round++) {
+        size_t n = TENON_BLOCK * (1 + draw(8)), part = draw(sizeof text), changes = draw(2), want, i;
+        uint8_t *plain, *masked, *work;
+        tenon_utf8 utf8;
+        fill(text, part, round % 4 == 0);
+        fill(text + part, sizeof text - part, round % 2);
+        while (changes-- > 0)
+            text[draw((uint32_t)n)] = (uint8_t)draw(256);
+        want = first_bad(text, n, &utf8);
+        if (want < n && want % TENON_BLOCK == TENON_BLOCK - 1 && utf8.need == 0 && text[want] >= 0xc0)
+            want++; /* no lead at all, but it is judged with what comes behind it */
+        want -= want < n ? want % TENON_BLOCK : 0;
+        plain = copy_of(text, n);
+        masked = copy_of(text, n);
+        for (i = 0; i < n; i++)
+            masked[i] ^= key[i % 4];
+        work = copy_of(masked, n);
+        assert_int_equal(kernels->utf8(plain, n), want);
+        assert_int_equal(kernels->mask_utf8(work, work, n, word), want);
+        assert_memory_equal(work, text, want);
+        assert_memory_equal(work + want, masked + want, n - want);
+        kernels->mask(plain, plain, n, word);
+        assert_memory_equal(plain, masked, n);
+        free(plain);
+        free(masked);
+        free(work);
+    }
+}
+
 #ifdef TENON_X86
 
 /* Bits of the registers, by the manual of the architecture. */
@@ -250,22 +289,65 @@ static void test_choice(void **state)
     }
 }
 
+/* What this processor can run is what the compiler's own question to it says. */
+static void test_found(void **state)
+{
+    const tenon_kernels *kernels;
+    int ssse3 = 0, avx2 = 0;
+    size_t i;
+    (void)state;
+    __builtin_cpu_init();
+    for (i = 0; (kernels = tenon_cpu_list(i)) != NULL; i++) {
+        ssse3 += kernels == &tenon_kernels_ssse3;
+        avx2 += kernels == &tenon_kernels_avx2;
+    }
+    assert_int_equal(ssse3, __builtin_cpu_supports("ssse3") != 0);
+    assert_int_equal(avx2, __builtin_cpu_supports("avx2") != 0);
+}
+
 #endif
+
+/* Before anything was chosen it is the best there is, and so it stays. */
+static void test_best(void **state)
+{
+    (void)state;
+    assert_ptr_equal(tenon_cpu_kernels(), tenon_cpu_list(0));
+    assert_ptr_equal(tenon_cpu_kernels(), tenon_cpu_list(0));
+}
+
+/* Then it is what was chosen last, none included. */
+static void test_use(void **state)
+{
+    const tenon_kernels *kernels;
+    size_t i = 0;
+    (void)state;
+    do {
+        kernels = tenon_cpu_list(i++);
+        tenon_cpu_use(kernels);
+        assert_ptr_equal(tenon_cpu_kernels(), kernels);
+    } while (kernels != NULL);
+}
 
 int main(void)
 {
+    const struct CMUnitTest choice[] = {
+        cmocka_unit_test(test_best),
+        cmocka_unit_test(test_use),
+#ifdef TENON_X86
+        cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_found),
+#endif
+    };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mask),
         cmocka_unit_test(test_every_pair),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_random),
-#ifdef TENON_X86
-        cmocka_unit_test(test_choice),
-#endif
+        cmocka_unit_test(test_blocks),
     };
     const tenon_kernels *kernels;
     size_t i = 0;
-    int failed = 0;
+    int failed = cmocka_run_group_tests(choice, NULL, NULL);
     do {
         kernels = tenon_cpu_list(i++);
         tenon_cpu_use(kernels);

@@ -238,7 +238,8 @@ class Trial:
         program = self.directory / mode / "tests"
         if run(self.tests.link(mode, objects, program), 60) != 0:
             return "link"
-        environment = dict(os.environ, ASAN_OPTIONS="hard_rss_limit_mb=1500:detect_leaks=0")
+        # cmocka would go on behind what failed
+        environment = dict(os.environ, CMOCKA_TEST_ABORT="1", ASAN_OPTIONS="hard_rss_limit_mb=1500:detect_leaks=0")
         for test in self.tests.of(self.mutant.file, mode):
             seconds = 1 + (4 if mode == "plain" else 24) * self.tests.times[test]
             status = run(limited(self.tests.command(program, test), mode, seconds), 60 + 10 * seconds, environment)
