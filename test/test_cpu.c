@@ -249,6 +249,128 @@ static void test_blocks(void **state)
     }
 }
 
+#if defined(TENON_X86) || defined(TENON_ARM)
+
+/* ---------------------------------------------------------- what kernels are given */
+
+/* In place of a kernel: notes what it is given, and does it octet by octet. */
+static struct {
+    size_t calls, octets;
+    const uint8_t *end; /* behind the last octet */
+} given;
+
+static void note(const uint8_t *p, size_t n)
+{
+    assert_int_equal(n % TENON_BLOCK, 0);
+    given.calls++;
+    given.octets += n;
+    given.end = p + n;
+}
+
+static void note_mask(uint8_t *to, const uint8_t *from, size_t n, uint32_t word)
+{
+    uint8_t over[4];
+    size_t i;
+    memcpy(over, &word, 4);
+    note(to, n);
+    assert_int_equal((uintptr_t)to % 32, 0); /* so that no store crosses a line of the cache */
+    for (i = 0; i < n; i++)
+        to[i] = from[i] ^ over[i % 4];
+}
+
+static size_t note_utf8(const uint8_t *text, size_t n)
+{
+    tenon_utf8 state;
+    size_t good;
+    note(text, n);
+    assert_true(n == 0 || (text[0] & 0xc0) != 0x80); /* begins between two characters */
+    good = first_bad(text, n, &state);
+    return good < n ? good - good % TENON_BLOCK : n;
+}
+
+static size_t note_mask_utf8(uint8_t *to, const uint8_t *from, size_t n, uint32_t word)
+{
+    uint8_t text[1200], over[4];
+    size_t i, good;
+    memcpy(over, &word, 4);
+    assert_true(n <= sizeof text);
+    for (i = 0; i < n; i++)
+        text[i] = from[i] ^ over[i % 4];
+    good = note_utf8(text, n);
+    memcpy(to, text, good);
+    given.end = to + n;
+    return good;
+}
+
+static const tenon_kernels noting = {"noting", note_mask, note_utf8, note_mask_utf8, 0};
+
+/* Long spans go to the kernel but for what lies before a border or is less than a
+ * block; short ones do not. */
+static void test_given_to_mask(void **state)
+{
+    uint8_t octets[1024 + 32], want[1024 + 32];
+    size_t n, from, i;
+    (void)state;
+    tenon_cpu_use(&noting);
+    for (n = 0; n <= 1024; n += n < 300 ? 1 : 29) {
+        from = draw(32);
+        memset(&given, 0, sizeof given);
+        fill(octets, sizeof octets, 0);
+        memcpy(want, octets, sizeof want);
+        for (i = 0; i < n; i++)
+            want[from + i] ^= key[i % 4];
+        (void)tenon_mask(octets + from, octets + from, n, key, 0);
+        assert_memory_equal(octets, want, sizeof want);
+        assert_int_equal(given.calls, n >= 128);
+        if (n >= 128)
+            assert_true(n - given.octets < 32 + TENON_BLOCK);
+    }
+}
+
+/* Good text goes there up to its last few octets, also where it begins with the rest of
+ * a character. */
+static void test_given_to_utf8(void **state)
+{
+    uint8_t text[1100];
+    size_t n, before;
+    (void)state;
+    tenon_cpu_use(&noting);
+    for (n = 2 * TENON_BLOCK; n <= 1000; n++) {
+        for (before = 0; before < 4; before++) {
+            tenon_utf8 utf8 = {0, 0, 0, 0};
+            fill(text + 4, sizeof text - 4, 0);
+            memcpy(text, "\xf0\x9f\x98\x80", 4);
+            assert_int_equal(tenon_utf8_check(&utf8, text, before), before);
+            memset(&given, 0, sizeof given);
+            assert_int_equal(tenon_utf8_check(&utf8, text + before, n), n);
+            assert_true(given.calls > 0 && given.octets <= n + TENON_BLOCK);
+            assert_true(given.end <= text + before + n && text + before + n - given.end < 16);
+        }
+    }
+}
+
+static void test_given_to_both(void **state)
+{
+    uint8_t text[1100];
+    size_t n, i;
+    (void)state;
+    tenon_cpu_use(&noting);
+    for (n = 128; n <= 1000; n++) {
+        tenon_utf8 utf8 = {2, 0x90, 0xbf, 0};
+        memcpy(text, "\x9f\x98", 2);
+        utf8.need = 3;
+        text[2] = 0x80;
+        fill(text + 3, sizeof text - 3, 0);
+        for (i = 0; i < n; i++)
+            text[i] ^= key[i % 4];
+        memset(&given, 0, sizeof given);
+        assert_int_equal(tenon_mask_utf8(text, text, n, key, 0, &utf8), n);
+        assert_true(given.octets >= n - 3 - TENON_BLOCK);
+    }
+}
+
+#endif
+
 #ifdef TENON_X86
 
 /* Bits of the registers, by the manual of the architecture. */
@@ -336,6 +458,11 @@ int main(void)
 #ifdef TENON_X86
         cmocka_unit_test(test_choice),
         cmocka_unit_test(test_found),
+#endif
+#if defined(TENON_X86) || defined(TENON_ARM)
+        cmocka_unit_test(test_given_to_mask),
+        cmocka_unit_test(test_given_to_utf8),
+        cmocka_unit_test(test_given_to_both),
 #endif
     };
     const struct CMUnitTest tests[] = {

@@ -970,6 +970,65 @@ static void test_prepare(void **state)
     free(from);
 }
 
+/* Nothing is written beyond out either where what was compressed comes in several stages. */
+static void test_prepare_in_stages(void **state)
+{
+    enum { SIZE = 6000 };
+    tenon_deflate d = settings(&tenon_zlib, 1, 9);
+    size_t size = tenon_prepare_size(&d, 9), room, made;
+    uint8_t *block = malloc(size), *out = malloc(SIZE), plain[SIZE];
+    uint64_t seed = 4;
+    tenon_prepared p;
+    (void)state;
+    fill_text(plain, SIZE, &seed);
+    assert_int_equal(tenon_prepare(&p, sizeof p, TENON_BINARY, plain, SIZE, 0), TENON_OK);
+    assert_int_equal(tenon_prepare_deflate(&p, &d, 9, block, size, out, SIZE), TENON_OK);
+    made = p.deflated_size;
+    assert_true(made > 1000);
+    for (room = 1; room <= made; room += room + 10 < made ? 97 : 1) {
+        uint8_t *exact = malloc(room);
+        int want = room == made ? TENON_OK : TENON_ERR_TOO_BIG;
+        assert_int_equal(tenon_prepare_deflate(&p, &d, 9, block, size, exact, room), want);
+        if (room == made)
+            assert_memory_equal(exact, out, made);
+        free(exact);
+    }
+    free(block);
+    free(out);
+}
+
+/* No memory level is the one that is promised for none. */
+static void test_prepare_standard(void **state)
+{
+    tenon_deflate none = settings(&tenon_zlib, 0, 0), eight = settings(&tenon_zlib, 8, 0);
+    (void)state;
+    assert_int_equal(tenon_prepare_size(&none, 12), tenon_prepare_size(&eight, 12));
+}
+
+/* As many octets as before are no gain. */
+static void test_prepare_to_the_same_size(void **state)
+{
+    tenon_deflate d = settings(&tenon_zlib, 8, 6);
+    size_t size = tenon_prepare_size(&d, 15), n;
+    uint8_t *block = malloc(size), out[100], plain[20];
+    int same = 0;
+    (void)state;
+    memset(plain, 'a', sizeof plain);
+    for (n = 1; n <= sizeof plain; n++) {
+        tenon_deflater *other = make_deflater(&d, 15, 0);
+        long made = deflate_part(other, plain, n, 1, out, sizeof out, sizeof out);
+        tenon_prepared p;
+        assert_true(made > 0);
+        assert_int_equal(tenon_prepare(&p, sizeof p, TENON_BINARY, plain, n, 0), TENON_OK);
+        assert_int_equal(tenon_prepare_deflate(&p, &d, 15, block, size, out, sizeof out),
+                         (size_t)made < n ? TENON_OK : TENON_ERR_TOO_BIG);
+        same += (size_t)made == n;
+        free(other);
+    }
+    assert_true(same > 0);
+    free(block);
+}
+
 /* What gains nothing stays as it is. */
 static void test_prepare_without_gain(void **state)
 {
@@ -1063,6 +1122,9 @@ int main(void)
         cmocka_unit_test(test_sizes_of_inflating),
         cmocka_unit_test(test_zlib_has_no_window_of_256_to_compress_with),
         cmocka_unit_test(test_prepare),
+        cmocka_unit_test(test_prepare_in_stages),
+        cmocka_unit_test(test_prepare_standard),
+        cmocka_unit_test(test_prepare_to_the_same_size),
         cmocka_unit_test(test_prepare_without_gain),
         cmocka_unit_test(test_zlib_whole_without_progress),
         cmocka_unit_test(test_zlib_as_a_codec),

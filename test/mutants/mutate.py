@@ -45,8 +45,8 @@ import time
 
 from mutants import mutants_of
 
-SLOW = 1.0       # seconds of computing that a test may take to be run for each mutant
-QUICK = 0.3      # and with the sanitizers
+SLOW = 0.5       # seconds of computing that a test may take to be run for each mutant
+QUICK = 0.1      # and with the sanitizers
 START = 0.02     # that a program takes to start
 LEAST = 95       # per cent
 OWN = {  # where it is not the test of the same name
