@@ -8,6 +8,8 @@
 #include "deflate.h"
 #include "tenon/zlib.h"
 
+#include <zlib.h>
+
 /* ---------------------------------------------------------------- the fake codec */
 
 enum { FAKE_BLOCK = 100 }; /* most octets of a stored block */
@@ -235,6 +237,29 @@ static tenon_deflater *make_deflater(const tenon_deflate *d, unsigned bits, size
     made = tenon_deflater_make(d, bits, block, size);
     assert_ptr_equal(made, block);
     return made;
+}
+
+/* A codec has all the memory that it named, and aligned, whatever the size. */
+static void test_memory_of_the_codec(void **state)
+{
+    unsigned bits, level;
+    (void)state;
+    memset(&fake, 0, sizeof fake);
+    for (bits = 8; bits <= 15; bits++) {
+        tenon_inflater *f = make_inflater(&fake_codec, bits, 0);
+        assert_true((size_t)(f->stage - (uint8_t *)f->state) >= fake_inflate_size(bits));
+        assert_int_equal((uintptr_t)f->state % 16, 0);
+        assert_true(f->room >= TENON_STAGE_MIN);
+        free(f);
+        for (level = 1; level <= 9; level++) {
+            tenon_deflate config = settings(&fake_codec, level, 6);
+            tenon_deflater *d = make_deflater(&config, bits, 0);
+            assert_true((size_t)(d->stage - (uint8_t *)d->state) >= fake_deflate_size(bits, level));
+            assert_int_equal((uintptr_t)d->state % 16, 0);
+            assert_true(d->room >= TENON_STAGE_MIN);
+            free(d);
+        }
+    }
 }
 
 /* Inflates all that can be, in pieces of room octets. Octets that came, or -1. */
@@ -573,6 +598,11 @@ static void test_a_codec_that_is_stuck(void **state)
     f = make_inflater(&fake_codec, 9, 0);
     assert_int_equal(inflate_message(f, 0, (const uint8_t *)"\x00\x00", 2, 2, out, sizeof out, 16), -1);
     fake.stuck = 0;
+    free(f);
+    fake.stuck = 1;
+    f = make_inflater(&fake_codec, 9, 0); /* one octet is as bad as two */
+    assert_int_equal(inflate_message(f, 0, (const uint8_t *)"\x00", 1, 1, out, sizeof out, 16), -1);
+    fake.stuck = 0;
     fake.ends = UINT32_MAX; /* an end of nothing, again and again */
     assert_int_equal(inflate_message(f, 1, (const uint8_t *)"\x00\x00", 2, 2, out, sizeof out, 16), -1);
     free(f);
@@ -907,6 +937,65 @@ static void test_zlib_has_no_window_of_256_to_compress_with(void **state)
     free(memory);
 }
 
+/* A message of which nothing was staged is none, for an empty one is an octet. */
+static void test_nothing_staged(void **state)
+{
+    tenon_inflater *f = make_inflater(&tenon_zlib, 9, 0);
+    (void)state;
+    tenon_inflater_begin(f, 0);
+    tenon_inflater_staged(f, 0);
+    assert_int_equal(tenon_inflater_finish(f), TENON_ERR_PROTOCOL);
+    free(f);
+}
+
+/* A part of a little more than the codec is given at a time, through stages that are full
+ * at one of the octets about there. */
+static void test_a_part_and_an_octet(void **state)
+{
+    enum { SIZE = (1 << 20) + 4, ROOM = SIZE + SIZE / 10 };
+    uint8_t *plain = calloc(1, SIZE), *packed = malloc(ROOM);
+    tenon_deflate d = settings(&fake_codec, 8, 1);
+    size_t n, less;
+    (void)state;
+    assert_non_null(plain);
+    assert_non_null(packed);
+    memset(&fake, 0, sizeof fake);
+    for (n = SIZE - 4; n <= SIZE; n++) {
+        tenon_deflater *to = make_deflater(&d, 9, 2 * SIZE);
+        size_t all = (size_t)deflate_part(to, plain, n, 1, packed, ROOM, SIZE_MAX);
+        assert_true(all > n && all <= ROOM);
+        free(to);
+        for (less = 0; less < 24; less++) {
+            to = make_deflater(&d, 9, all - TENON_STAGE_MIN - less);
+            assert_int_equal(deflate_part(to, plain, n, 1, packed, ROOM, SIZE_MAX), all);
+            free(to);
+        }
+    }
+    free(plain);
+    free(packed);
+}
+
+/* The bound is not below what zlib itself gives where it knows nothing of the stream; the
+ * reserve of the struct is zero; and where nothing was inflated since a reset, no block is open. */
+static void test_zlib_promises(void **state)
+{
+    static const uint8_t part[] = {0xf2, 0x48};
+    const uint8_t *in = part;
+    size_t size = tenon_zlib.inflate_size(9), left = sizeof part, room = 16, n;
+    uint8_t *memory = malloc(size), out[16], *at = out;
+    (void)state;
+    for (n = 0; n < (1u << 24); n = n * 3 / 2 + 1)
+        assert_true(tenon_zlib.bound(n) >= deflateBound(NULL, (uLong)n));
+    assert_int_equal(tenon_zlib.reserved[0] | tenon_zlib.reserved[1], 0);
+    assert_non_null(memory);
+    assert_int_equal(tenon_zlib.inflate_begin(memory, size, 9), TENON_OK);
+    assert_int_equal(tenon_zlib.inflate(memory, &in, &left, &at, &room), TENON_OK);
+    assert_int_equal(tenon_zlib.inflate_whole(memory), 0);
+    tenon_zlib.inflate_reset(memory);
+    assert_int_equal(tenon_zlib.inflate_whole(memory), 1);
+    free(memory);
+}
+
 /* ---------------------------------------------------------------------- prepared */
 
 /* covers: 7692-7.2.1-01 */
@@ -1121,6 +1210,10 @@ int main(void)
         cmocka_unit_test(test_sizes_of_compressing),
         cmocka_unit_test(test_sizes_of_inflating),
         cmocka_unit_test(test_zlib_has_no_window_of_256_to_compress_with),
+        cmocka_unit_test(test_memory_of_the_codec),
+        cmocka_unit_test(test_nothing_staged),
+        cmocka_unit_test(test_a_part_and_an_octet),
+        cmocka_unit_test(test_zlib_promises),
         cmocka_unit_test(test_prepare),
         cmocka_unit_test(test_prepare_in_stages),
         cmocka_unit_test(test_prepare_standard),
