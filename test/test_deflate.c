@@ -600,6 +600,9 @@ static void test_a_codec_that_is_stuck(void **state)
     fake.stuck = 0;
     free(f);
     fake.stuck = 1;
+    f = make_inflater(&fake_codec, 9, 0); /* and with room for one octet alone */
+    assert_int_equal(inflate_message(f, 0, (const uint8_t *)"\x00\x00", 2, 2, out, sizeof out, 1), -1);
+    free(f);
     f = make_inflater(&fake_codec, 9, 0); /* one octet is as bad as two */
     assert_int_equal(inflate_message(f, 0, (const uint8_t *)"\x00", 1, 1, out, sizeof out, 16), -1);
     fake.stuck = 0;
