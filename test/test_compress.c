@@ -999,6 +999,24 @@ static void test_wants_both(void **state)
     pair_close(&p);
 }
 
+/* Nothing was agreed on: nothing is left in what was asked of it. */
+static void test_nothing_agreed(void **state)
+{
+    tenon_agreed agreed;
+    bench b;
+    (void)state;
+    bench_open(&b, TENON_SERVER);
+    memset(&agreed, 0xaa, sizeof agreed);
+    agreed.size = (uint32_t)sizeof agreed;
+    assert_int_equal(tenon_deflate_get(b.conn, &agreed), TENON_OK);
+    assert_int_equal(agreed.size, sizeof agreed);
+    assert_int_equal(agreed.on, 0);
+    assert_int_equal(agreed.out_bits, 0);
+    assert_int_equal(agreed.in_bits, 0);
+    assert_int_equal(agreed.flags, 0);
+    bench_stop(&b);
+}
+
 /* A message that was prepared without its compressed variant goes out as it is. */
 static void test_prepared_plain(void **state)
 {
@@ -1047,6 +1065,7 @@ int main(void)
         cmocka_unit_test(test_config_errors),
         cmocka_unit_test(test_wants_both),
         cmocka_unit_test(test_prepared_plain),
+        cmocka_unit_test(test_nothing_agreed),
     };
     return cmocka_run_group_tests(tests, fill_payloads, NULL);
 }
