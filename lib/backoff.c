@@ -21,7 +21,7 @@ int tenon_backoff_next(tenon_backoff *backoff, uint64_t open_ms, const uint8_t r
         return TENON_ERR_NULL;
     if (backoff->size < TENON_BACKOFF_LEAST)
         return TENON_ERR_SIZE;
-    if (open_ms > 0 && open_ms >= or_standard(backoff->stable_ms, 30000))
+    if (open_ms >= or_standard(backoff->stable_ms, 30000))
         backoff->failures = 0;
     if (backoff->failures < UINT32_MAX)
         backoff->failures++;

@@ -795,9 +795,42 @@ static void test_set(void **state)
     bench_stop(&b);
 }
 
+/* An answer for which there is no room agrees on nothing; the next one does. */
+static void test_answer_without_room(void **state)
+{
+    static const char *const requests[] = {REQUEST_WITH(NAME), REQUEST};
+    char value[512], found[512];
+    tenon_header header = {"X-Long", value, 0, sizeof value};
+    tenon_answer answer;
+    size_t i;
+    (void)state;
+    memset(value, 'a', sizeof value);
+    memset(&answer, 0, sizeof answer);
+    answer.size = (uint32_t)sizeof answer;
+    answer.headers = &header;
+    answer.header_count = 1;
+    for (i = 0; i < COUNT_OF(requests); i++) {
+        tenon_deflate d = settings_of(0, 0, 0);
+        bench b;
+        bench_server(&b);
+        assert_int_equal(tenon_config_deflate(&b.config, &d), TENON_OK);
+        bench_start(&b, 4096, TENON_TX_MIN);
+        give_text(&b, requests[i]);
+        assert_next(&b, TENON_EV_REQUEST);
+        assert_int_equal(tenon_accept(b.conn, &answer), TENON_ERR_TOO_BIG);
+        assert_int_equal(tenon_queued(b.conn), 0);
+        assert_int_equal(tenon_accept(b.conn, NULL), TENON_OK);
+        assert_next(&b, TENON_EV_OPEN);
+        wire_field(&b, "Sec-WebSocket-Extensions", found);
+        assert_string_equal(found, i == 0 ? NAME : "");
+        bench_stop(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_answer_without_room),
         cmocka_unit_test(test_server_answers_what_it_agrees_to),
         cmocka_unit_test(test_server_declines),
         cmocka_unit_test(test_server_takes_the_first_offer_that_it_can_keep_to),

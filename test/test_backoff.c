@@ -67,6 +67,16 @@ static void test_set(void **state)
     }
 }
 
+/* Over the widest range the delay is the random number itself, its first octet the highest. */
+static void test_every_octet_counts(void **state)
+{
+    static const uint8_t random[4] = {0x12, 0x34, 0x56, 0x78};
+    tenon_backoff b = fresh();
+    (void)state;
+    b.first_ms = UINT32_MAX;
+    assert_int_equal(delay(&b, 0, random), 0x12345678);
+}
+
 /* A connection that was open for stable_ms begins the count again, one millisecond
  * less does not. */
 static void test_stable(void **state)
@@ -118,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_set),
+        cmocka_unit_test(test_every_octet_counts),
         cmocka_unit_test(test_stable),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_errors),

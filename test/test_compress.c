@@ -345,6 +345,30 @@ static void test_reference_that_is_cut(void **state)
     }
 }
 
+/* One of which nothing has gone out yet, for want of room, is not begun any more. */
+static void test_reference_that_waits_is_cut(void **state)
+{
+    size_t r;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        setup s = setup_of(roles[r]);
+        wire_frame f;
+        pair p;
+        s.tx = TENON_TX_MIN;
+        pair_open(&p, &s);
+        while (tenon_send(p.b.conn, TENON_BINARY, noise, 1, TENON_UNCOMPRESSED) == TENON_OK) {
+        }
+        assert_int_equal(tenon_send_ref(p.b.conn, TENON_BINARY, noise, 40, TENON_COMPRESS, &p), TENON_OK);
+        give_frame(&p.b, 0x88, "\x03\xe8", 2);
+        assert_next(&p.b, TENON_EV_CLOSE);
+        run_to_closed(&p.b);
+        assert_int_equal(p.b.released, 1);
+        while (wire_next(&p.b, &f))
+            assert_int_equal(f.first & 0x40, 0);
+        pair_close(&p);
+    }
+}
+
 /* ----------------------------------------------------------------------------- room */
 
 /* Room is judged on what the message can become: never half of it. */
@@ -828,6 +852,40 @@ static void test_codec_failure(void **state)
     }
 }
 
+/* A Close of one's own that waits behind the reference stays what it is. */
+static void test_codec_failure_before_a_close(void **state)
+{
+    tenon_codec failing = tenon_zlib;
+    size_t r;
+    (void)state;
+    failing.deflate = failing_deflate;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        setup s = setup_of(roles[r]);
+        wire_frame f, last;
+        pair p;
+        s.codec = &failing;
+        s.tx = TENON_TX_MIN;
+        pair_open(&p, &s);
+        codec_calls = 0;
+        codec_fails = 5;
+        assert_int_equal(tenon_send_ref(p.b.conn, TENON_BINARY, noise, 5000, 0, &p), TENON_OK);
+        assert_true(codec_calls < codec_fails);
+        assert_int_equal(tenon_close(p.b.conn, 3000, NULL, 0), TENON_OK);
+        run_to_closed(&p.b);
+        assert_int_equal(codec_calls, codec_fails);
+        assert_int_equal(p.b.released, 1);
+        assert_int_equal(p.b.event.rule, TENON_RULE_CODEC);
+        assert_int_equal(p.b.event.sent_code, 3000);
+        memset(&last, 0, sizeof last);
+        while (wire_next(&p.b, &f))
+            last = f;
+        assert_int_equal(last.first, 0x88);
+        assert_int_equal(last.size, 2);
+        assert_memory_equal(last.payload, "\x0b\xb8", 2);
+        pair_close(&p);
+    }
+}
+
 /* The random source fails in the middle of a message: no RELEASED for what was refused. */
 static void test_random_failure(void **state)
 {
@@ -941,6 +999,24 @@ static void test_wants_both(void **state)
     pair_close(&p);
 }
 
+/* Nothing was agreed on: nothing is left in what was asked of it. */
+static void test_nothing_agreed(void **state)
+{
+    tenon_agreed agreed;
+    bench b;
+    (void)state;
+    bench_open(&b, TENON_SERVER);
+    memset(&agreed, 0xaa, sizeof agreed);
+    agreed.size = (uint32_t)sizeof agreed;
+    assert_int_equal(tenon_deflate_get(b.conn, &agreed), TENON_OK);
+    assert_int_equal(agreed.size, sizeof agreed);
+    assert_int_equal(agreed.on, 0);
+    assert_int_equal(agreed.out_bits, 0);
+    assert_int_equal(agreed.in_bits, 0);
+    assert_int_equal(agreed.flags, 0);
+    bench_stop(&b);
+}
+
 /* A message that was prepared without its compressed variant goes out as it is. */
 static void test_prepared_plain(void **state)
 {
@@ -970,6 +1046,7 @@ int main(void)
         cmocka_unit_test(test_text_is_checked_before_it_is_compressed),
         cmocka_unit_test(test_reference_through_a_small_queue),
         cmocka_unit_test(test_reference_that_is_cut),
+        cmocka_unit_test(test_reference_that_waits_is_cut),
         cmocka_unit_test(test_again_and_too_big),
         cmocka_unit_test(test_frames_of_any_length_fit),
         cmocka_unit_test(test_wants_deflate),
@@ -982,11 +1059,13 @@ int main(void)
         cmocka_unit_test(test_prepared),
         cmocka_unit_test(test_prepared_without_a_block),
         cmocka_unit_test(test_codec_failure),
+        cmocka_unit_test(test_codec_failure_before_a_close),
         cmocka_unit_test(test_random_failure),
         cmocka_unit_test(test_codec_refuses),
         cmocka_unit_test(test_config_errors),
         cmocka_unit_test(test_wants_both),
         cmocka_unit_test(test_prepared_plain),
+        cmocka_unit_test(test_nothing_agreed),
     };
     return cmocka_run_group_tests(tests, fill_payloads, NULL);
 }

@@ -1229,6 +1229,30 @@ static void test_no_writable_behind_a_close(void **state)
     bench_stop(&b);
 }
 
+/* What waited in the queue that an end has emptied goes into no other. */
+static void test_lend_tx_after_the_end(void **state)
+{
+    static uint8_t tx[TENON_TX_MIN];
+    char data[80];
+    bench b;
+    (void)state;
+    memset(data, 'a', sizeof data);
+    bench_config(&b, TENON_CLIENT);
+    bench_open_sized(&b, TENON_RX_MIN, TENON_TX_MIN);
+    while (tenon_send(b.conn, TENON_TEXT, data, 40, 0) == TENON_OK) {
+    }
+    assert_int_equal(tenon_send_ref(b.conn, TENON_TEXT, data, sizeof data, 0, data), TENON_OK);
+    assert_int_equal(tenon_abort(b.conn, TENON_REMOTE), TENON_OK);
+    assert_int_equal(tenon_queued(b.conn), 0);
+    assert_int_equal(tenon_lend_tx(b.conn, tx, sizeof tx), TENON_ERR_BUSY);
+    assert_next(&b, TENON_EV_RELEASED);
+    assert_ptr_equal(b.event.cookie, data);
+    assert_int_equal(tenon_lend_tx(b.conn, tx, sizeof tx), TENON_OK);
+    assert_int_equal(tenon_queued(b.conn), 0);
+    assert_next(&b, TENON_EV_CLOSED);
+    bench_stop(&b);
+}
+
 /* A struct of a program from before is zeroed as far as it goes, one of a later program
  * as far as it is known. */
 static void test_clear(void **state)
@@ -1245,6 +1269,7 @@ static void test_clear(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lend_tx_after_the_end),
         cmocka_unit_test(test_clear),
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_calls),

@@ -210,6 +210,189 @@ static void test_random(void **state)
     }
 }
 
+/* Text of several of the blocks in which what is not all ASCII is done, kinds by turns. */
+static void test_long(void **state)
+{
+    static uint8_t text[9000];
+    int round;
+    (void)state;
+    for (round = 0; round < 60; round++) {
+        size_t n = sizeof text - draw(100), i = 0;
+        while (i < n) {
+            size_t part = 1 + draw(2500);
+            part = part < n - i ? part : n - i;
+            fill(text + i, part, round % 3 == 0 || draw(2) == 0);
+            i += part;
+        }
+        if (round % 2)
+            text[draw((uint32_t)n)] = 0xff;
+        expect_same(text, n, round % 4 < 2 ? 0 : draw((uint32_t)n));
+    }
+}
+
+/* What a kernel says itself: it goes up to the block with the first bad octet, not less
+ * far, for then it would only cost time, and leaves that block and what is behind it. */
+static void test_blocks(void **state)
+{
+    const tenon_kernels *kernels = tenon_cpu_kernels();
+    uint8_t text[600];
+    uint32_t word;
+    int round;
+    (void)state;
+    memcpy(&word, key, 4);
+    for (round = 0; kernels != NULL && round < 20000; round++) {
+        size_t n = TENON_BLOCK * (1 + draw(8)), part = draw(sizeof text), changes = draw(2), want, i;
+        uint8_t *plain, *masked, *work;
+        tenon_utf8 utf8;
+        fill(text, part, round % 4 == 0);
+        fill(text + part, sizeof text - part, round % 2);
+        while (changes-- > 0)
+            text[draw((uint32_t)n)] = (uint8_t)draw(256);
+        want = first_bad(text, n, &utf8);
+        if (want < n && want % TENON_BLOCK == TENON_BLOCK - 1 && utf8.need == 0 && text[want] >= 0xc0)
+            want++; /* no lead at all, but it is judged with what comes behind it */
+        want -= want < n ? want % TENON_BLOCK : 0;
+        plain = copy_of(text, n);
+        masked = copy_of(text, n);
+        for (i = 0; i < n; i++)
+            masked[i] ^= key[i % 4];
+        work = copy_of(masked, n);
+        assert_int_equal(kernels->utf8(plain, n), want);
+        assert_int_equal(kernels->mask_utf8(work, work, n, word), want);
+        assert_memory_equal(work, text, want);
+        assert_memory_equal(work + want, masked + want, n - want);
+        kernels->mask(plain, plain, n, word);
+        assert_memory_equal(plain, masked, n);
+        free(plain);
+        free(masked);
+        free(work);
+    }
+}
+
+#if defined(TENON_X86) || defined(TENON_ARM)
+
+/* ---------------------------------------------------------- what kernels are given */
+
+/* In place of a kernel: notes what it is given, and does it octet by octet. */
+static struct {
+    size_t calls, octets;
+    size_t both; /* octets that were unmasked and judged at once */
+    const uint8_t *end; /* behind the last octet */
+} given;
+
+static void note(const uint8_t *p, size_t n)
+{
+    assert_int_equal(n % TENON_BLOCK, 0);
+    given.calls++;
+    given.octets += n;
+    given.end = p + n;
+}
+
+static void note_mask(uint8_t *to, const uint8_t *from, size_t n, uint32_t word)
+{
+    uint8_t over[4];
+    size_t i;
+    memcpy(over, &word, 4);
+    note(to, n);
+    assert_int_equal((uintptr_t)to % 32, 0); /* so that no store crosses a line of the cache */
+    for (i = 0; i < n; i++)
+        to[i] = from[i] ^ over[i % 4];
+}
+
+static size_t note_utf8(const uint8_t *text, size_t n)
+{
+    tenon_utf8 state;
+    size_t good;
+    note(text, n);
+    assert_true(n == 0 || (text[0] & 0xc0) != 0x80); /* begins between two characters */
+    good = first_bad(text, n, &state);
+    return good < n ? good - good % TENON_BLOCK : n;
+}
+
+static size_t note_mask_utf8(uint8_t *to, const uint8_t *from, size_t n, uint32_t word)
+{
+    uint8_t text[1200], over[4];
+    size_t i, good;
+    memcpy(over, &word, 4);
+    assert_true(n <= sizeof text);
+    for (i = 0; i < n; i++)
+        text[i] = from[i] ^ over[i % 4];
+    good = note_utf8(text, n);
+    memcpy(to, text, good);
+    given.end = to + n;
+    given.both += n;
+    return good;
+}
+
+static const tenon_kernels noting = {"noting", note_mask, note_utf8, note_mask_utf8, 0};
+
+/* Long spans go to the kernel but for what lies before a border or is less than a
+ * block; short ones do not. */
+static void test_given_to_mask(void **state)
+{
+    uint8_t octets[1024 + 32], want[1024 + 32];
+    size_t n, from, i;
+    (void)state;
+    tenon_cpu_use(&noting);
+    for (n = 0; n <= 1024; n += n < 300 ? 1 : 29) {
+        from = draw(32);
+        memset(&given, 0, sizeof given);
+        fill(octets, sizeof octets, 0);
+        memcpy(want, octets, sizeof want);
+        for (i = 0; i < n; i++)
+            want[from + i] ^= key[i % 4];
+        (void)tenon_mask(octets + from, octets + from, n, key, 0);
+        assert_memory_equal(octets, want, sizeof want);
+        assert_int_equal(given.calls, n >= 128);
+        if (n >= 128)
+            assert_true(n - given.octets < 32 + TENON_BLOCK);
+    }
+}
+
+/* Good text goes there up to its last few octets, also where it begins with the rest of
+ * a character. */
+static void test_given_to_utf8(void **state)
+{
+    uint8_t text[1100];
+    size_t n, before;
+    (void)state;
+    tenon_cpu_use(&noting);
+    for (n = 2 * TENON_BLOCK; n <= 1000; n++) {
+        for (before = 0; before < 4; before++) {
+            tenon_utf8 utf8 = {0, 0, 0, 0};
+            fill(text + 4, sizeof text - 4, 0);
+            memcpy(text, "\xf0\x9f\x98\x80", 4);
+            assert_int_equal(tenon_utf8_check(&utf8, text, before), before);
+            memset(&given, 0, sizeof given);
+            assert_int_equal(tenon_utf8_check(&utf8, text + before, n), n);
+            assert_true(given.calls > 0 && given.octets <= n + TENON_BLOCK);
+            assert_true(given.end <= text + before + n && text + before + n - given.end < 16);
+        }
+    }
+}
+
+static void test_given_to_both(void **state)
+{
+    uint8_t text[1100];
+    size_t n, i;
+    (void)state;
+    tenon_cpu_use(&noting);
+    for (n = 128; n <= 1000; n++) {
+        tenon_utf8 utf8 = {2, 0x90, 0xbf, 0};
+        memcpy(text, "\x9f\x98", 2);
+        utf8.need = 3;
+        text[2] = 0x80;
+        fill(text + 3, sizeof text - 3, 0);
+        for (i = 0; i < n; i++)
+            text[i] ^= key[i % 4];
+        memset(&given, 0, sizeof given);
+        assert_int_equal(tenon_mask_utf8(text, text, n, key, 0, &utf8), n);
+        assert_true(given.both >= n - 3 - TENON_BLOCK);
+    }
+}
+
+#endif
+
 #ifdef TENON_X86
 
 /* Bits of the registers, by the manual of the architecture. */
@@ -250,22 +433,71 @@ static void test_choice(void **state)
     }
 }
 
+/* What this processor can run is what the compiler's own question to it says. */
+static void test_found(void **state)
+{
+    const tenon_kernels *kernels;
+    int ssse3 = 0, avx2 = 0;
+    size_t i;
+    (void)state;
+    __builtin_cpu_init();
+    for (i = 0; (kernels = tenon_cpu_list(i)) != NULL; i++) {
+        ssse3 += kernels == &tenon_kernels_ssse3;
+        avx2 += kernels == &tenon_kernels_avx2;
+    }
+    assert_int_equal(ssse3, __builtin_cpu_supports("ssse3") != 0);
+    assert_int_equal(avx2, __builtin_cpu_supports("avx2") != 0);
+}
+
 #endif
+
+/* Before anything was chosen it is the best there is, and so it stays. */
+static void test_best(void **state)
+{
+    (void)state;
+    assert_ptr_equal(tenon_cpu_kernels(), tenon_cpu_list(0));
+    assert_ptr_equal(tenon_cpu_kernels(), tenon_cpu_list(0));
+}
+
+/* Then it is what was chosen last, none included. */
+static void test_use(void **state)
+{
+    const tenon_kernels *kernels;
+    size_t i = 0;
+    (void)state;
+    do {
+        kernels = tenon_cpu_list(i++);
+        tenon_cpu_use(kernels);
+        assert_ptr_equal(tenon_cpu_kernels(), kernels);
+    } while (kernels != NULL);
+}
 
 int main(void)
 {
+    const struct CMUnitTest choice[] = {
+        cmocka_unit_test(test_best),
+        cmocka_unit_test(test_use),
+#ifdef TENON_X86
+        cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_found),
+#endif
+#if defined(TENON_X86) || defined(TENON_ARM)
+        cmocka_unit_test(test_given_to_mask),
+        cmocka_unit_test(test_given_to_utf8),
+        cmocka_unit_test(test_given_to_both),
+#endif
+    };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mask),
         cmocka_unit_test(test_every_pair),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_random),
-#ifdef TENON_X86
-        cmocka_unit_test(test_choice),
-#endif
+        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_blocks),
     };
     const tenon_kernels *kernels;
     size_t i = 0;
-    int failed = 0;
+    int failed = cmocka_run_group_tests(choice, NULL, NULL);
     do {
         kernels = tenon_cpu_list(i++);
         tenon_cpu_use(kernels);

@@ -8,6 +8,8 @@
 #include "deflate.h"
 #include "tenon/zlib.h"
 
+#include <zlib.h>
+
 /* ---------------------------------------------------------------- the fake codec */
 
 enum { FAKE_BLOCK = 100 }; /* most octets of a stored block */
@@ -235,6 +237,29 @@ static tenon_deflater *make_deflater(const tenon_deflate *d, unsigned bits, size
     made = tenon_deflater_make(d, bits, block, size);
     assert_ptr_equal(made, block);
     return made;
+}
+
+/* A codec has all the memory that it named, and aligned, whatever the size. */
+static void test_memory_of_the_codec(void **state)
+{
+    unsigned bits, level;
+    (void)state;
+    memset(&fake, 0, sizeof fake);
+    for (bits = 8; bits <= 15; bits++) {
+        tenon_inflater *f = make_inflater(&fake_codec, bits, 0);
+        assert_true((size_t)(f->stage - (uint8_t *)f->state) >= fake_inflate_size(bits));
+        assert_int_equal((uintptr_t)f->state % 16, 0);
+        assert_true(f->room >= TENON_STAGE_MIN);
+        free(f);
+        for (level = 1; level <= 9; level++) {
+            tenon_deflate config = settings(&fake_codec, level, 6);
+            tenon_deflater *d = make_deflater(&config, bits, 0);
+            assert_true((size_t)(d->stage - (uint8_t *)d->state) >= fake_deflate_size(bits, level));
+            assert_int_equal((uintptr_t)d->state % 16, 0);
+            assert_true(d->room >= TENON_STAGE_MIN);
+            free(d);
+        }
+    }
 }
 
 /* Inflates all that can be, in pieces of room octets. Octets that came, or -1. */
@@ -573,6 +598,14 @@ static void test_a_codec_that_is_stuck(void **state)
     f = make_inflater(&fake_codec, 9, 0);
     assert_int_equal(inflate_message(f, 0, (const uint8_t *)"\x00\x00", 2, 2, out, sizeof out, 16), -1);
     fake.stuck = 0;
+    free(f);
+    fake.stuck = 1;
+    f = make_inflater(&fake_codec, 9, 0); /* and with room for one octet alone */
+    assert_int_equal(inflate_message(f, 0, (const uint8_t *)"\x00\x00", 2, 2, out, sizeof out, 1), -1);
+    free(f);
+    f = make_inflater(&fake_codec, 9, 0); /* one octet is as bad as two */
+    assert_int_equal(inflate_message(f, 0, (const uint8_t *)"\x00", 1, 1, out, sizeof out, 16), -1);
+    fake.stuck = 0;
     fake.ends = UINT32_MAX; /* an end of nothing, again and again */
     assert_int_equal(inflate_message(f, 1, (const uint8_t *)"\x00\x00", 2, 2, out, sizeof out, 16), -1);
     free(f);
@@ -907,6 +940,65 @@ static void test_zlib_has_no_window_of_256_to_compress_with(void **state)
     free(memory);
 }
 
+/* A message of which nothing was staged is none, for an empty one is an octet. */
+static void test_nothing_staged(void **state)
+{
+    tenon_inflater *f = make_inflater(&tenon_zlib, 9, 0);
+    (void)state;
+    tenon_inflater_begin(f, 0);
+    tenon_inflater_staged(f, 0);
+    assert_int_equal(tenon_inflater_finish(f), TENON_ERR_PROTOCOL);
+    free(f);
+}
+
+/* A part of a little more than the codec is given at a time, through stages that are full
+ * at one of the octets about there. */
+static void test_a_part_and_an_octet(void **state)
+{
+    enum { SIZE = (1 << 20) + 4, ROOM = SIZE + SIZE / 10 };
+    uint8_t *plain = calloc(1, SIZE), *packed = malloc(ROOM);
+    tenon_deflate d = settings(&fake_codec, 8, 1);
+    size_t n, less;
+    (void)state;
+    assert_non_null(plain);
+    assert_non_null(packed);
+    memset(&fake, 0, sizeof fake);
+    for (n = SIZE - 4; n <= SIZE; n++) {
+        tenon_deflater *to = make_deflater(&d, 9, 2 * SIZE);
+        size_t all = (size_t)deflate_part(to, plain, n, 1, packed, ROOM, SIZE_MAX);
+        assert_true(all > n && all <= ROOM);
+        free(to);
+        for (less = 0; less < 24; less++) {
+            to = make_deflater(&d, 9, all - TENON_STAGE_MIN - less);
+            assert_int_equal(deflate_part(to, plain, n, 1, packed, ROOM, SIZE_MAX), all);
+            free(to);
+        }
+    }
+    free(plain);
+    free(packed);
+}
+
+/* The bound is not below what zlib itself gives where it knows nothing of the stream; the
+ * reserve of the struct is zero; and where nothing was inflated since a reset, no block is open. */
+static void test_zlib_promises(void **state)
+{
+    static const uint8_t part[] = {0xf2, 0x48};
+    const uint8_t *in = part;
+    size_t size = tenon_zlib.inflate_size(9), left = sizeof part, room = 16, n;
+    uint8_t *memory = malloc(size), out[16], *at = out;
+    (void)state;
+    for (n = 0; n < (1u << 24); n = n * 3 / 2 + 1)
+        assert_true(tenon_zlib.bound(n) >= deflateBound(NULL, (uLong)n));
+    assert_int_equal(tenon_zlib.reserved[0] | tenon_zlib.reserved[1], 0);
+    assert_non_null(memory);
+    assert_int_equal(tenon_zlib.inflate_begin(memory, size, 9), TENON_OK);
+    assert_int_equal(tenon_zlib.inflate(memory, &in, &left, &at, &room), TENON_OK);
+    assert_int_equal(tenon_zlib.inflate_whole(memory), 0);
+    tenon_zlib.inflate_reset(memory);
+    assert_int_equal(tenon_zlib.inflate_whole(memory), 1);
+    free(memory);
+}
+
 /* ---------------------------------------------------------------------- prepared */
 
 /* covers: 7692-7.2.1-01 */
@@ -968,6 +1060,65 @@ static void test_prepare(void **state)
     free(block);
     free(out);
     free(from);
+}
+
+/* Nothing is written beyond out either where what was compressed comes in several stages. */
+static void test_prepare_in_stages(void **state)
+{
+    enum { SIZE = 6000 };
+    tenon_deflate d = settings(&tenon_zlib, 1, 9);
+    size_t size = tenon_prepare_size(&d, 9), room, made;
+    uint8_t *block = malloc(size), *out = malloc(SIZE), plain[SIZE];
+    uint64_t seed = 4;
+    tenon_prepared p;
+    (void)state;
+    fill_text(plain, SIZE, &seed);
+    assert_int_equal(tenon_prepare(&p, sizeof p, TENON_BINARY, plain, SIZE, 0), TENON_OK);
+    assert_int_equal(tenon_prepare_deflate(&p, &d, 9, block, size, out, SIZE), TENON_OK);
+    made = p.deflated_size;
+    assert_true(made > 1000);
+    for (room = 1; room <= made; room += room + 10 < made ? 97 : 1) {
+        uint8_t *exact = malloc(room);
+        int want = room == made ? TENON_OK : TENON_ERR_TOO_BIG;
+        assert_int_equal(tenon_prepare_deflate(&p, &d, 9, block, size, exact, room), want);
+        if (room == made)
+            assert_memory_equal(exact, out, made);
+        free(exact);
+    }
+    free(block);
+    free(out);
+}
+
+/* No memory level is the one that is promised for none. */
+static void test_prepare_standard(void **state)
+{
+    tenon_deflate none = settings(&tenon_zlib, 0, 0), eight = settings(&tenon_zlib, 8, 0);
+    (void)state;
+    assert_int_equal(tenon_prepare_size(&none, 12), tenon_prepare_size(&eight, 12));
+}
+
+/* As many octets as before are no gain. */
+static void test_prepare_to_the_same_size(void **state)
+{
+    tenon_deflate d = settings(&tenon_zlib, 8, 6);
+    size_t size = tenon_prepare_size(&d, 15), n;
+    uint8_t *block = malloc(size), out[100], plain[20];
+    int same = 0;
+    (void)state;
+    memset(plain, 'a', sizeof plain);
+    for (n = 1; n <= sizeof plain; n++) {
+        tenon_deflater *other = make_deflater(&d, 15, 0);
+        long made = deflate_part(other, plain, n, 1, out, sizeof out, sizeof out);
+        tenon_prepared p;
+        assert_true(made > 0);
+        assert_int_equal(tenon_prepare(&p, sizeof p, TENON_BINARY, plain, n, 0), TENON_OK);
+        assert_int_equal(tenon_prepare_deflate(&p, &d, 15, block, size, out, sizeof out),
+                         (size_t)made < n ? TENON_OK : TENON_ERR_TOO_BIG);
+        same += (size_t)made == n;
+        free(other);
+    }
+    assert_true(same > 0);
+    free(block);
 }
 
 /* What gains nothing stays as it is. */
@@ -1062,7 +1213,14 @@ int main(void)
         cmocka_unit_test(test_sizes_of_compressing),
         cmocka_unit_test(test_sizes_of_inflating),
         cmocka_unit_test(test_zlib_has_no_window_of_256_to_compress_with),
+        cmocka_unit_test(test_memory_of_the_codec),
+        cmocka_unit_test(test_nothing_staged),
+        cmocka_unit_test(test_a_part_and_an_octet),
+        cmocka_unit_test(test_zlib_promises),
         cmocka_unit_test(test_prepare),
+        cmocka_unit_test(test_prepare_in_stages),
+        cmocka_unit_test(test_prepare_standard),
+        cmocka_unit_test(test_prepare_to_the_same_size),
         cmocka_unit_test(test_prepare_without_gain),
         cmocka_unit_test(test_zlib_whole_without_progress),
         cmocka_unit_test(test_zlib_as_a_codec),

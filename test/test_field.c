@@ -597,6 +597,17 @@ static void test_extension_octets(void **state)
     }
 }
 
+/* One that the other begins with is another. */
+static void test_alike_in_part(void **state)
+{
+    tenon_str whole = {"example.com:80", 14}, part = {"Example.com", 11};
+    (void)state;
+    assert_int_equal(tenon_alike(whole, part), 0);
+    assert_int_equal(tenon_alike(part, whole), 0);
+    whole.size = part.size;
+    assert_int_equal(tenon_alike(whole, part), 1);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -608,6 +619,7 @@ int main(void)
         cmocka_unit_test(test_no_content),        cmocka_unit_test(test_extensions),
         cmocka_unit_test(test_extensions_with_nul), cmocka_unit_test(test_extension_lines),
         cmocka_unit_test(test_extension_slices),
+        cmocka_unit_test(test_alike_in_part),
         cmocka_unit_test(test_extension_octets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

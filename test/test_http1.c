@@ -650,6 +650,55 @@ static void test_endless(void **state)
     }
 }
 
+/* In the target, every octet that is not allowed is found in every place of a word, whatever
+ * the others are; and it does not matter where what was fed before ended. */
+static void test_target_words(void **state)
+{
+    static const char others[] = "/@DHh~!}";
+    size_t k, place;
+    unsigned c;
+    (void)state;
+    for (c = 0; c < 256; c++) {
+        if (c >= ' ' && c <= '~') /* a space is the end of it */
+            continue;
+        for (k = 0; others[k] != '\0'; k++) {
+            for (place = 0; place < 16; place++) {
+                char text[5 + 17 + 1] = "GET /";
+                outcome o;
+                memset(text + 5, others[k], 17);
+                text[5 + place] = (char)c;
+                o = feed(TENON_SERVER, &usual, text, 5 + 17, 5, 17);
+                assert_int_equal(o.status, TENON_ERR_PROTOCOL);
+                assert_int_equal(o.rule, c == '\n' ? TENON_RULE_LINE_END : TENON_RULE_START_LINE);
+                assert_int_equal(o.used, 5 + place);
+            }
+        }
+    }
+}
+
+/* A line feed ends a field line behind a CR alone, and a CR only together with it. */
+static void test_every_octet_before_a_line_feed(void **state)
+{
+    unsigned c;
+    (void)state;
+    for (c = 0; c < 256; c++) {
+        char text[] = "GET / HTTP/1.1\r\nHost: a?\nName: b\r\n\r\n";
+        size_t at = strlen("GET / HTTP/1.1\r\nHost: a");
+        outcome o;
+        text[at] = (char)c;
+        o = feed_all_ways(TENON_SERVER, &usual, text, sizeof text - 1);
+        assert_int_equal(o.status, c == '\r' ? TENON_OK : TENON_ERR_PROTOCOL);
+        if (c != '\r')
+            assert_in_range(o.used, at, at + 1);
+        text[at] = '\r';
+        text[at + 1] = (char)c;
+        o = feed_all_ways(TENON_SERVER, &usual, text, sizeof text - 1);
+        assert_int_equal(o.status, c == '\n' ? TENON_OK : TENON_ERR_PROTOCOL);
+        if (c != '\n')
+            assert_int_equal(o.used, at + 1);
+    }
+}
+
 /* 10,000 fields, with limits that let them through; then none are lost. */
 /* covers: 9110-5.4-01 */
 static void test_many_fields(void **state)
@@ -907,6 +956,8 @@ int main(void)
         cmocka_unit_test(test_header_count),
         cmocka_unit_test(test_header_count_folded),
         cmocka_unit_test(test_endless),
+        cmocka_unit_test(test_target_words),
+        cmocka_unit_test(test_every_octet_before_a_line_feed),
         cmocka_unit_test(test_many_fields),
         cmocka_unit_test(test_request_slices),
         cmocka_unit_test(test_request_without_fields),

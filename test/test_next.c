@@ -570,6 +570,56 @@ static void test_length_that_is_not_the_shortest(void **state)
     }
 }
 
+/* What is lent as const stays as it is, text and octets, short and long. */
+static void test_const(void **state)
+{
+    static const size_t lengths[] = {1, 5, 40, 125, 126, 300};
+    static frame f;
+    uint8_t payload[300], before[320];
+    size_t r, i;
+    (void)state;
+    memset(payload, 'c', sizeof payload);
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (i = 0; i < 2 * COUNT_OF(lengths); i++) {
+            size_t n = lengths[i / 2];
+            bench b;
+            bench_open(&b, roles[r]);
+            make(&f, roles[r], i % 2 ? 0x81 : 0x82, payload, n);
+            memcpy(before, f.octets, f.size);
+            assert_int_equal(tenon_recv_const(b.conn, f.octets, f.size), TENON_OK);
+            assert_next(&b, TENON_EV_DATA);
+            assert_data(&b, payload, n);
+            assert_none(&b);
+            assert_memory_equal(f.octets, before, f.size);
+            bench_stop(&b);
+        }
+    }
+}
+
+/* A kept event comes again before the message that is already lent behind it. */
+static void test_again_before_the_next(void **state)
+{
+    static frame f;
+    size_t r;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        bench b;
+        make(&f, roles[r], 0x82, (const uint8_t *)"first", 5);
+        f.size += peer_frame(roles[r], f.octets + f.size, 0x82, "second", 6);
+        bench_open(&b, roles[r]);
+        give(&b, f.octets, f.size);
+        assert_next(&b, TENON_EV_DATA);
+        assert_data(&b, "first", 5);
+        assert_int_equal(tenon_again(b.conn), TENON_OK);
+        assert_next(&b, TENON_EV_DATA);
+        assert_data(&b, "first", 5);
+        assert_next(&b, TENON_EV_DATA);
+        assert_data(&b, "second", 6);
+        assert_none(&b);
+        bench_stop(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -579,6 +629,8 @@ int main(void)
         cmocka_unit_test(test_leaves), cmocka_unit_test(test_again_released), cmocka_unit_test(test_extended_mask),
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_long_inside_a_message),
+        cmocka_unit_test(test_const),
+        cmocka_unit_test(test_again_before_the_next),
         cmocka_unit_test(test_what_looks_like_a_length),
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_straight_line_is_taken),

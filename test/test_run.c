@@ -315,6 +315,65 @@ static void test_more_to_write(void **state)
     bench_stop(&b);
 }
 
+/* MORE as long as something is queued that an open transport would take, and no longer. */
+static void test_more_while_queued(void **state)
+{
+    size_t n;
+    (void)state;
+    for (n = 0; n < 100; n++) {
+        static script s;
+        tenon_io io;
+        bench b;
+        int status;
+        bench_config(&b, SERVER);
+        bench_open_sized(&b, 256, 512);
+        memset(&s, 0, sizeof s);
+        s.write_most = 1;
+        s.endless = 1;
+        s.at = UINT32_MAX;
+        io = io_of(&s);
+        assert_int_equal(tenon_send(b.conn, TENON_BINARY, session, n, 0), TENON_OK);
+        do {
+            status = tenon_pump(b.conn, &io);
+            assert_int_equal(status, tenon_queued(b.conn) > 0 ? TENON_MORE : TENON_OK);
+        } while (status != TENON_OK);
+        bench_stop(&b);
+    }
+}
+
+static int full_send(void *user, const tenon_iov *iov, size_t count, size_t *put)
+{
+    (void)iov;
+    (void)count;
+    (void)put;
+    ((script *)user)->sends++;
+    return TENON_WAIT;
+}
+
+/* Behind the end of the stream there is nothing to read: who waits for the transport to
+ * take the answer is not called again before it does. */
+static void test_end_while_writing(void **state)
+{
+    static script s;
+    tenon_io io;
+    bench b;
+    int status;
+    (void)state;
+    begin(&b, &s);
+    io = io_of(&s);
+    io.send = full_send;
+    while (s.in_at < s.in_size)
+        assert_true(tenon_pump(b.conn, &io) >= 0);
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_OK);
+    assert_true(tenon_queued(b.conn) > 64);
+    io.send = script_send; /* now it takes all, and waits for nobody */
+    s.write_most = 1;
+    while ((status = tenon_pump(b.conn, &io)) != TENON_DONE)
+        assert_int_equal(status, TENON_MORE);
+    assert_string_equal(s.log, session_log);
+    bench_stop(&b);
+}
+
 /* The stream ends at every octet: one CLOSED, and it is the last event. */
 static void test_end(void **state)
 {
@@ -736,6 +795,25 @@ static void test_endless_turn(void **state)
     bench_stop(&b);
 }
 
+/* A write that fails ends the connection in the turn in which it fails: nothing that the
+ * program waits for would bring about another. */
+static void test_write_fails_at_once(void **state)
+{
+    static script s;
+    tenon_io io;
+    bench b;
+    (void)state;
+    begin(&b, &s);
+    io = io_of(&s);
+    s.endless = 1;
+    s.send_fails = 1;
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_DONE);
+    assert_int_equal(s.recvs, 1);
+    assert_int_equal(s.closed, 1);
+    assert_int_equal(s.last.cause, TENON_REMOTE);
+    bench_stop(&b);
+}
+
 /* More than was offered cannot have been taken: an error, wherever in the turn it is. */
 static void test_over_at_once(void **state)
 {
@@ -783,6 +861,62 @@ static void test_stop_wants(void **state)
     }
 }
 
+/* Once all that was lent is told the same turn reads: OK says that the transport has
+ * nothing, so it must have been asked. */
+static void test_reads_behind_what_waited(void **state)
+{
+    static script s;
+    tenon_io io;
+    bench b;
+    unsigned recvs;
+    (void)state;
+    begin(&b, &s);
+    io = io_of(&s);
+    s.endless = 1;
+    s.in_size = session_size - 8; /* no Close */
+    s.answer = TENON_STOP;
+    s.at = 2;
+    while (tenon_pump(b.conn, &io) != TENON_STOPPED) {
+    }
+    assert_int_equal(s.in_at, s.in_size);
+    recvs = s.recvs;
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_OK);
+    assert_string_equal(s.log, "REQUEST OPEN DATA PING DATA ");
+    assert_int_equal(s.recvs, recvs + 1);
+    bench_stop(&b);
+}
+
+/* Leaves a request undecided. */
+static int undecided_event(tenon_conn *conn, const tenon_event *event, void *user)
+{
+    if (event->type != TENON_EV_REQUEST)
+        return script_event(conn, event, user);
+    strcat(((script *)user)->log, "REQUEST ");
+    return TENON_CONTINUE;
+}
+
+/* While octets behind the head wait for a decision, nothing is read that would have
+ * nowhere to go. */
+static void test_no_read_before_a_decision(void **state)
+{
+    static script s;
+    tenon_io io;
+    bench b;
+    int i;
+    (void)state;
+    begin(&b, &s);
+    io = io_of(&s);
+    io.event = undecided_event;
+    s.read_most = sizeof REQUEST - 1 + 5;
+    for (i = 0; i < 3; i++)
+        assert_true(tenon_pump(b.conn, &io) >= 0);
+    assert_int_equal(s.recvs, 1);
+    assert_int_equal(tenon_accept(b.conn, NULL), TENON_OK);
+    (void)pump(&b, &s);
+    assert_string_equal(s.log, session_log);
+    bench_stop(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -791,6 +925,8 @@ int main(void)
         cmocka_unit_test(test_short),
         cmocka_unit_test(test_more),
         cmocka_unit_test(test_more_to_write),
+        cmocka_unit_test(test_more_while_queued),
+        cmocka_unit_test(test_end_while_writing),
         cmocka_unit_test(test_end),
         cmocka_unit_test(test_fails),
         cmocka_unit_test(test_over),
@@ -803,8 +939,11 @@ int main(void)
         cmocka_unit_test(test_shared),
         cmocka_unit_test(test_nothing_moves),
         cmocka_unit_test(test_endless_turn),
+        cmocka_unit_test(test_write_fails_at_once),
         cmocka_unit_test(test_over_at_once),
         cmocka_unit_test(test_stop_wants),
+        cmocka_unit_test(test_no_read_before_a_decision),
+        cmocka_unit_test(test_reads_behind_what_waited),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -337,6 +337,24 @@ static void test_place(void **state)
     }
 }
 
+/* All parts of it come from the URI, if there is one. */
+static void test_place_of_a_uri(void **state)
+{
+    tenon_request request;
+    tenon_place place;
+    (void)state;
+    memset(&request, 0, sizeof request);
+    request.uri = "wss://host:81/path?query";
+    assert_int_equal(tenon_place_parse(&request, 0, &place), TENON_OK);
+    assert_int_equal(place.secure, 1);
+    assert_int_equal(place.authority.size, 7);
+    assert_memory_equal(place.authority.data, "host:81", 7);
+    assert_int_equal(place.path.size, 5);
+    assert_memory_equal(place.path.data, "/path", 5);
+    assert_int_equal(place.query.size, 5);
+    assert_memory_equal(place.query.data, "query", 5);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -344,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_every_octet_of_host), cmocka_unit_test(test_null),
         cmocka_unit_test(test_host), cmocka_unit_test(test_target),
         cmocka_unit_test(test_place),
+        cmocka_unit_test(test_place_of_a_uri),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -371,6 +371,89 @@ static void test_page_edges(void **state)
 }
 #endif
 
+/* How much of good text belongs to a character that goes on: of each size, at each of its
+ * octets, with nothing or with other text before it. */
+static void test_open(void **state)
+{
+    static const char *const characters[] = {"a",        "\xc2\x80",     "\xdf\xbf",         "\xe0\xa0\x80",
+                                             "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
+    static const char *const before[] = {"", "x", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xef\xbf\xbf" "z"};
+    size_t i, k, n;
+    (void)state;
+    for (i = 0; i < sizeof characters / sizeof characters[0]; i++) {
+        for (k = 0; k < sizeof before / sizeof before[0]; k++) {
+            size_t begin = strlen(before[k]), size = strlen(characters[i]);
+            for (n = 0; n <= size; n++) {
+                uint8_t *text = malloc(begin + n + 1); /* nothing before it may be read */
+                assert_non_null(text);
+                memcpy(text, before[k], begin);
+                memcpy(text + begin, characters[i], n);
+                assert_int_equal(tenon_utf8_open(text, begin + n), n < size ? n : 0);
+                free(text);
+            }
+        }
+    }
+}
+
+/* Texts that are made of octets at the bounds of what is legal, of about the size that is
+ * worth a closer look but no kernel. */
+static void test_texts_of_edges(void **state)
+{
+    static const char *const parts[] = {"a", "\x7f", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xe1\x80\xbf", "\xed\x9f\xbf",
+                                        "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf3\xbf\xbf\xbf", "\xf4\x8f\xbf\xbf"};
+    static const uint8_t octets[] = {0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0,
+                                     0xe1, 0xed, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff};
+    uint32_t seed = 1;
+    int round;
+    (void)state;
+    for (round = 0; round < 100000; round++) {
+        uint8_t text[48];
+        size_t n = 0, most = 16 + round % 30, changes = round % 4;
+        while (n + 4 <= most) {
+            const char *part = parts[(seed = seed * 1664525u + 1013904223u) / 65536 % (sizeof parts / sizeof parts[0])];
+            memcpy(text + n, part, strlen(part));
+            n += strlen(part);
+        }
+        while (changes-- > 0) {
+            seed = seed * 1664525u + 1013904223u;
+            text[(seed >> 8) % n] = octets[(seed >> 16) % sizeof octets];
+        }
+        expect(text, n, reference(text, n));
+    }
+}
+
+/* Long text that begins with the rest of a character: good, or bad at one of its octets. */
+static void test_long_rest(void **state)
+{
+    static const char character[] = "\xf0\x9f\x98\x80";
+    size_t before, bad, more, end;
+    (void)state;
+    for (before = 1; before < 4; before++) {
+        for (bad = before; bad <= 4; bad++) {
+            for (more = 60; more < 200; more += 7) {
+                tenon_utf8 utf8 = {0, 0, 0, 0};
+                uint8_t *text = malloc(4 - before + more);
+                size_t n = 4 - before + more;
+                assert_non_null(text);
+                memset(text, 'x', n);
+                memcpy(text, character + before, 4 - before);
+                if (bad < 4)
+                    text[bad - before] = 'x';
+                assert_int_equal(tenon_utf8_check(&utf8, character, before), before);
+                assert_int_equal(tenon_utf8_check(&utf8, text, n), bad < 4 ? bad - before : n);
+                for (end = 1; bad == 4 && end <= 20; end++) { /* and good up to near its end */
+                    memset(&utf8, 0, sizeof utf8);
+                    text[n - end] = 0xff;
+                    assert_int_equal(tenon_utf8_check(&utf8, character, before), before);
+                    assert_int_equal(tenon_utf8_check(&utf8, text, n), n - end);
+                    text[n - end] = 'x';
+                }
+                free(text);
+            }
+        }
+    }
+}
+
 /* Text whose last character goes on where the rest begins: looking back at what was good
  * is not for it, for that does not end between two characters. */
 static void test_rest_of_a_character(void **state)
@@ -414,6 +497,9 @@ int main(void)
         cmocka_unit_test(test_one_among_ascii),
         cmocka_unit_test(test_vectors_cut),
         cmocka_unit_test(test_empty_without_data),
+        cmocka_unit_test(test_open),
+        cmocka_unit_test(test_texts_of_edges),
+        cmocka_unit_test(test_long_rest),
 #ifndef _WIN32
         cmocka_unit_test(test_page_edges),
         cmocka_unit_test(test_rest_of_a_character),

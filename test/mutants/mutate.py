@@ -14,27 +14,29 @@ usage: mutate.py [--all | --sample N] [--seed S] [--file lib/x.c]... [--jobs N]
 
 For each mutant the files that it is a part of are compiled with -O1. What does not
 compile is no mutant, and what compiles to the same octets as the original is none
-either. Then run, the quickest first, until one fails: the unit tests of the file itself (of
-its name, or in OWN), the other unit tests that call it, and the transcripts; of the last
-two those that take longer than SLOW are left out. What survives is run again with the
-sanitizers, where the others but QUICK ones are left out.
+either. Then it is linked, once, to a program of all tests, and these run until one fails:
+the unit tests of the file itself (of its name, or in OWN), the other unit tests that call
+it, and the transcripts if they reach it; of the last two those that take longer than SLOW
+are left out. Which one is first is a matter of its time, and of what it has killed so far.
+What survives is run again with the sanitizers, where the others but QUICK ones are left out.
 
 equivalent.txt lists mutants that no test can tell from the original, each with its
 reason. An entry that stands for no mutant is an error. One that stands for several
 excuses those that survive.
 
-Prints each survivor, a line for each file, and a line for all; exit status 0 if at
+Prints each survivor, a table of the files, and a line for all with its seconds; exit status 0 if at
 least 95 % of the mutants that are not equivalent were killed.
 """
 import argparse
 import collections
 import concurrent.futures
+import math
 import os
 import pathlib
 import random
 import re
-import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -43,12 +45,14 @@ import time
 
 from mutants import mutants_of
 
-SLOW = 1.0       # seconds that a test may take to be run for each mutant
-QUICK = 0.3      # and with the sanitizers
+SLOW = 0.5       # seconds of computing that a test may take to be run for each mutant
+QUICK = 0.1      # and with the sanitizers
+START = 0.02     # that a program takes to start
 LEAST = 95       # per cent
 OWN = {  # where it is not the test of the same name
-    "compress": ["compress", "inflate"], "kernel_avx2": ["cpu"], "kernel_ssse3": ["cpu"],
-    "prepare": ["deflate"], "recv": ["recv", "inflate"], "send": ["send", "compress"], "zlib": ["deflate"],
+    "base": ["conn"], "compress": ["compress", "inflate"], "deflate": ["deflate", "compress", "inflate"], "kernel_avx2": ["cpu"], "kernel_sha": ["sha1"], "kernel_ssse3": ["cpu"],
+    "mask": ["mask", "cpu"], "prepare": ["deflate"], "recv": ["recv", "inflate"], "send": ["send", "compress"],
+    "utf8": ["utf8", "cpu"], "zlib": ["deflate"],
 }
 HERE = pathlib.Path(__file__).resolve().parent
 COMPILE = ["gcc", "-std=c99", "-Iinclude", "-Ilib", "-Itest",
@@ -59,23 +63,19 @@ NAME = re.compile(r"\btenon_\w+")
 INCLUDE = re.compile(r'^#include "([\w/.]+)"', re.M)
 
 
-def limits():
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 24, 1 << 24))
-
-
-def limits_plain():
-    limits()
-    resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
-
-
-def run(command, seconds, environment=None, preexec=limits):
+def run(command, seconds, environment=None):
     """The exit status, or None where time is over."""
     try:
         return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False,
-                              stderr=subprocess.DEVNULL, timeout=seconds, env=environment, preexec_fn=preexec).returncode
+                              stderr=subprocess.DEVNULL, timeout=seconds, env=environment).returncode
     except subprocess.TimeoutExpired:
         return None
+
+
+def limited(command, mode, seconds):
+    """The command with bounds; seconds are of computing, for others may use the machine."""
+    bounds = ["--core=0", "--fsize=%d" % (1 << 24), "--cpu=%d" % math.ceil(seconds)]
+    return ["prlimit", *bounds, *["--as=%d" % (2 << 30)] * (mode == "plain"), *command]
 
 
 def must(command):
@@ -83,62 +83,69 @@ def must(command):
         sys.exit("mutate: failed: " + " ".join(map(str, command)))
 
 
-def name_of(test):
-    """The program that a test is run with."""
-    return "transcript" if test.endswith(".txt") else test
-
-
 class Tests:
     """All that is built from the original, and which tests a file is a matter of."""
 
     def __init__(self, build, jobs):
-        self.build = build
+        self.build, self.jobs = build, jobs
         self.sources = sorted(p.as_posix() for p in pathlib.Path("lib").rglob("*.c"))
         self.units = sorted(p.stem for p in pathlib.Path("test").glob("test_*.c"))
+        self.scripts = sorted(p.as_posix() for p in pathlib.Path("test/transcripts").glob("*.txt"))
         self.includes = {p.as_posix(): INCLUDE.findall(p.read_text(encoding="utf-8"))
                          for p in pathlib.Path("lib").rglob("*.[ch]")}
         self.names = {name: set(NAME.findall(pathlib.Path("test/%s.c" % name).read_text(encoding="utf-8")))
                       for name in self.units}
-        self.lock, self.done, self.times = threading.Lock(), {}, {}
-        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(lambda source: self.compile("plain", source), self.sources))
+        self.lock, self.archived, self.times = threading.Lock(), set(), {}
+        self.killed = collections.Counter()
         self.archive("plain")
+        self.build_tests()
 
     def object(self, mode, source):
         return self.build / mode / (pathlib.Path(source).stem + ".o")
 
-    def compile(self, mode, source):
-        self.object(mode, source).parent.mkdir(exist_ok=True)
-        must(COMPILE + MODES[mode] + ["-c", source, "-o", self.object(mode, source)])
-        return self.object(mode, source)
+    def compile(self, mode, sources, *options):
+        (self.build / mode).mkdir(exist_ok=True)
+        commands = [COMPILE + MODES[mode] + [*options, "-c", source, "-o", self.object(mode, source)] for source in sources]
+        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+            list(pool.map(must, commands))
+        return [self.object(mode, source) for source in sources]
 
     def archive(self, mode):
-        must(["ar", "rcs", self.build / mode / "lib.a"] + [self.object(mode, source) for source in self.sources])
-        self.done[mode, "lib.a"] = True
-
-    def prepare(self, mode, test):
-        """What test is linked from is there."""
+        """What a program is linked with is there."""
         with self.lock:
-            if (mode, "lib.a") not in self.done:
-                for source in self.sources:
-                    self.compile(mode, source)
-                self.archive(mode)
-            if (mode, test) not in self.done:
-                parts = sorted(pathlib.Path("test").glob("transcript*.c" if test == "transcript" else test + ".c"))
-                self.done[mode, test] = [self.compile(mode, part) for part in parts]
+            if mode not in self.archived:
+                must(["ar", "rcs", self.build / mode / "lib.a"] + self.compile(mode, self.sources))
+                self.archived.add(mode)
 
-    def prepare_all(self, files, jobs):
-        """Builds the tests of these files, and takes their time."""
-        wanted = {test for file in files for test in self.candidates(file)}
-        for name in {name_of(test) for test in wanted}:
-            self.prepare("plain", name)
-            must(self.link("plain", name, [], self.build / "plain" / name))
-        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            self.times.update(pool.map(self.time, sorted(wanted)))
+    def build_tests(self):
+        """One object of all tests, whose first argument says which of them runs."""
+        runner = [p.as_posix() for p in sorted(pathlib.Path("test").glob("transcript*.c"))]
+        parts = self.compile("plain", runner, "-Dmain=main_transcript")
+        trace = subprocess.run(COMPILE[:1] + [*parts, "-Wl,--defsym=main=main_transcript,--trace", self.build / "plain/lib.a",
+                                              *LIBRARIES, "-o", self.build / "scripts"], stdout=subprocess.PIPE, check=True)
+        self.scripted = set(re.findall(r"\((\w+)\.o\)", trace.stdout.decode()))
+        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+            for objects in pool.map(lambda name: self.compile("plain", ["test/%s.c" % name], "-Dmain=main_%s" % name), self.units):
+                parts += objects
+        names = self.units + ["transcript"]
+        main = self.build / "main.c"
+        main.write_text("#include <string.h>\n" + "".join("int main_%s(int, char **);\n" % name for name in names) +
+                        "int main(int n, char **texts)\n{\n" +
+                        "".join('    if (strcmp(texts[1], "%s") == 0)\n        return main_%s(n - 1, texts + 1);\n' % (name, name)
+                                for name in names) + "    return 2;\n}\n", encoding="utf-8")
+        must(COMPILE[:1] + ["-r", "-nostdlib", *parts, *self.compile("plain", [main]), "-o", self.build / "tests.o"])
 
-    def link(self, mode, name, objects, out):
-        return COMPILE[:1] + MODES[mode] + [*self.done[mode, name], *objects,
-                                           self.build / mode / "lib.a", *LIBRARIES, "-o", out]
+    def link(self, mode, objects, out):
+        """The tests themselves are without sanitizers; what they lend is, as a rule, allocated."""
+        return COMPILE[:1] + MODES[mode] + [self.build / "tests.o", *objects, self.build / mode / "lib.a",
+                                           *LIBRARIES, "-o", out]
+
+    def prepare_all(self, files):
+        """Takes the times of the tests of these files."""
+        must(self.link("plain", [], self.build / "tests"))
+        wanted = {test: min(test not in self.own(file) for file in files) for file in files for test in self.candidates(file)}
+        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+            self.times.update(pool.map(self.time, sorted(wanted), [wanted[test] for test in sorted(wanted)]))
 
     @staticmethod
     def globals(path):
@@ -146,17 +153,18 @@ class Tests:
         return {line.split()[0] for line in lines.stdout.decode().splitlines()}
 
     @staticmethod
-    def command(directory, test):
-        return [directory / name_of(test)] + [test] * test.endswith(".txt")
+    def command(program, test):
+        return [program, "transcript", test] if test.endswith(".txt") else [program, test]
 
-    def time(self, test):
-        since = time.monotonic()
-        status = run(self.command(self.build / "plain", test), 60 if test in self.units else 3 * SLOW)
-        if status is None:
-            return test, float("inf")
-        if status != 0:
+    def time(self, test, bounded):
+        command = limited(self.command(self.build / "tests", test), "plain", 2 * SLOW if bounded else 60)
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = status
+        used = usage.ru_utime + usage.ru_stime
+        if status != 0 and not (bounded and used > SLOW):
             sys.exit("mutate: %s fails without any change: %s" % (test, status))
-        return test, time.monotonic() - since
+        return test, used if status == 0 else float("inf")
 
     def includers(self, file):
         """The sources that a file is a part of."""
@@ -175,19 +183,23 @@ class Tests:
 
     def candidates(self, file):
         """The tests of a file: its own, and others."""
-        defined = set()
-        for source in self.includers(file):
+        sources, defined = self.includers(file), set()
+        for source in sources:
             defined |= self.globals(self.object("plain", source))
         own = sorted(self.own(file))
         calling = [name for name in self.units if self.names[name] & defined]
-        scripts = [p.as_posix() for p in pathlib.Path("test/transcripts").glob("*.txt")]
-        return [name for name in dict.fromkeys(own + calling + scripts) if name.endswith(".txt") or name in self.units]
+        scripts = self.scripts if self.scripted & {pathlib.Path(source).stem for source in sources} else []
+        return list(dict.fromkeys(own + calling + scripts))
 
     def of(self, file, mode):
         """Those that are run, in order."""
         own = self.own(file)
-        tests = sorted(self.candidates(file), key=self.times.get)
-        return [test for test in tests if test in own or self.times[test] <= (SLOW if mode == "plain" else QUICK)]
+
+        def worth(test):
+            return (self.times[test] + START) / (1 + self.killed[file, test] + 4 * (test in own))
+
+        return [test for test in sorted(self.candidates(file), key=worth)
+                if test in own or self.times[test] <= (SLOW if mode == "plain" else QUICK)]
 
 
 class Trial:
@@ -197,46 +209,49 @@ class Trial:
         self.tests, self.mutant = tests, mutant
         self.directory = pathlib.Path(tempfile.mkdtemp(dir=tests.build))
 
+    def write(self):
+        """A header is found beside what includes it."""
+        if self.mutant.file.endswith(".h"):
+            shutil.copytree("lib", self.directory / "lib")
+        place = self.directory / self.mutant.file
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(self.mutant.text, encoding="utf-8")
+
     def compile(self, mode):
         """The objects; None if it does not compile or is the same as the original."""
-        sources = self.directory / "lib"
-        if mode == "plain":
-            shutil.copytree("lib", sources)
-            (self.directory / self.mutant.file).write_text(self.mutant.text, encoding="utf-8")
         objects, same = [], True
         for source in self.tests.includers(self.mutant.file):
             out = self.directory / mode / (pathlib.Path(source).stem + ".o")
             out.parent.mkdir(exist_ok=True)
-            command = [str(sources) if part == "lib" else part for part in COMPILE]
-            command[command.index("-Ilib")] = "-I%s" % sources
-            if run(command + MODES[mode] + ["-c", self.directory / source, "-o", out], 60) != 0:
+            if run(COMPILE + MODES[mode] + ["-c", self.directory / source, "-o", out], 60) != 0:
                 return None
             objects.append(out)
-            same = same and out.read_bytes() == self.tests.object("plain", source).read_bytes()
+            same = same and out.read_bytes() == self.tests.object(mode, source).read_bytes()
         return None if same and mode == "plain" else objects
 
     def killer(self, mode):
         """What kills it; "" if it survives, None if it is no mutant."""
+        self.tests.archive(mode)
         objects = self.compile(mode)
         if objects is None:
             return None if mode == "plain" else ""
-        environment = dict(os.environ, ASAN_OPTIONS="hard_rss_limit_mb=1500:detect_leaks=0")
-        slower = 1 if mode == "plain" else 6
+        program = self.directory / mode / "tests"
+        if run(self.tests.link(mode, objects, program), 60) != 0:
+            return "link"
+        # cmocka would go on behind what failed
+        environment = dict(os.environ, CMOCKA_TEST_ABORT="1", ASAN_OPTIONS="hard_rss_limit_mb=1500:detect_leaks=0")
         for test in self.tests.of(self.mutant.file, mode):
-            name = name_of(test)
-            self.tests.prepare(mode, name)
-            if not (self.directory / mode / name).exists():
-                if run(self.tests.link(mode, name, objects, self.directory / mode / name), 60) != 0:
-                    return "link"
-            status = run(self.tests.command(self.directory / mode, test), 3 + slower * 8 * self.tests.times[test],
-                         environment, limits_plain if mode == "plain" else limits)
+            seconds = 1 + (4 if mode == "plain" else 24) * self.tests.times[test]
+            status = run(limited(self.tests.command(program, test), mode, seconds), 60 + 10 * seconds, environment)
             if status != 0:
-                return "%s%s%s" % (pathlib.Path(test).name, " (time)" if status is None else "",
-                                   "" if mode == "plain" else " (%s)" % mode)
+                self.tests.killed[self.mutant.file, test] += 1
+                over = status is None or status == -signal.SIGXCPU
+                return pathlib.Path(test).name + " (time)" * over + (" (%s)" % mode) * (mode != "plain")
         return ""
 
     def judge(self):
         try:
+            self.write()
             killer = self.killer("plain")
             return self.killer("sanitized") if killer == "" else killer
         finally:
@@ -303,11 +318,19 @@ class Score:
         return 100 * self.killed / max(self.killed + self.survived, 1)
 
 
+def print_table(files):
+    print("%-24s %8s %8s %11s %9s %7s" % ("file", "mutants", "killed", "equivalent", "survived", "%"))
+    for file, score in sorted(files.items()):
+        print("%-24s %8d %8d %11d %9d %7.1f" % (file, score.killed + score.equivalent + score.survived, score.killed,
+                                                score.equivalent, score.survived, score.per_cent()))
+
+
 def work(options, build):
+    since = time.monotonic()
     reasons = read_equivalent(HERE / "equivalent.txt")
     mutants = chosen(options, all_mutants(), reasons)
     tests = Tests(build, options.jobs)
-    tests.prepare_all({mutant.file for mutant in mutants}, options.jobs)
+    tests.prepare_all({mutant.file for mutant in mutants})
     total, files, wrong = Score(), {}, 0
 
     def one(mutant):
@@ -329,11 +352,10 @@ def work(options, build):
                       mutant.line, mutant.function, ": " + killer if killer else "", mutant.old, mutant.new), flush=True)
             for score in (total, files.setdefault(mutant.file, Score())):
                 setattr(score, name, getattr(score, name) + 1)
-    for file, score in sorted(files.items()):
-        print("%-24s %s" % (file, score))
+    print_table(files)
     good = wrong == 0 and total.per_cent() >= LEAST and (total.killed > 0 or options.equivalent)
     good = good or (options.equivalent and wrong == 0)
-    print("%s mutants: %s" % ("OK" if good else "FAIL", total))
+    print("%s mutants: %s, in %d s" % ("OK" if good else "FAIL", total, time.monotonic() - since))
     return 0 if good else 1
 
 
