@@ -120,7 +120,7 @@ def of_target(work, target):
     role = target in ("server", "client")
     options = ["-fsanitize=address,undefined", "-DFUZZ_EDGES"]
     options += ["-DTENON_FUZZ_ROLE=TENON_" + target.upper()] if role else []
-    return compile_to(work, options, ROOT / "fuzz" / ("fuzz_%s.c" % ("conn" if role else target)))
+    return compile_to(work, options, pathlib.Path("fuzz/fuzz_%s.c" % ("conn" if role else target)))
 
 
 def make(work, target, memory, name, wrong):

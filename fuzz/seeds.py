@@ -101,6 +101,7 @@ def seeds():
     yield from both("huge", 0, lambda k: frame(0x82, b"x", k, size=(1 << 63) - 1), limits=2)
     yield from both("rsv", RELAY, lambda k: frame(0xc1, b"\xff\xfe", k) + frame(0x89, b"?", k) +
                     frame(0x88, b"\x03\xe9", k), grant=4, program=0x8c)
+    yield from both("rsv_text", CHUNKS, lambda k: frame(0xc1, b"ok\xff\xfe", k), grant=4)
     yield from both("own_close", DROP, lambda k: frame(0x81, b"a", k) + frame(0x81, b"b", k) + frame(0x89, b"c", k) +
                     frame(0x88, b"\x03\xe8", k) + frame(0x81, b"d", k), close=2, program=0x11)
     yield from both("pings", 0, lambda k: frame(0x89, bytes(range(125)), k) * 4 + frame(0x88, b"", k), sizes=0x80)
