@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "handshake_client.h"
 
+#include "base64.h"
 #include "field.h"
-#include "key.h"
 #include "negotiate.h"
 #include "uri.h"
 
@@ -59,43 +59,42 @@ int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_
  * A list is no match for the client (RFC 6455, 4.1), where the server looks for an
  * element; in Connection, both look for one. *value: what is to be blamed.
  */
-static TENON_APART uint16_t check_upgrade(const tenon_fields *fields, const char key[TENON_KEY_SIZE], tenon_str *value)
+static TENON_APART uint16_t check_upgrade(const tenon_fields *fields, const uint8_t digest[TENON_SHA1_SIZE],
+                                          tenon_str *value)
 {
-    char accept[TENON_ACCEPT_SIZE + 1];
+    char accept[TENON_ACCEPT_SIZE];
     if (tenon_field_count(fields, "Upgrade", value) != 1 || !tenon_is(*value, "websocket"))
         return TENON_RULE_UPGRADE;
     (void)tenon_field_count(fields, "Connection", value);
     if (!tenon_list_has(fields, "Connection", "upgrade"))
         return TENON_RULE_CONNECTION;
-    tenon_key_hash(key, accept); /* the key is our own, and good */
+    tenon_base64_encode(digest, TENON_SHA1_SIZE, accept);
     if (tenon_field_count(fields, "Sec-WebSocket-Accept", value) != 1
         || !tenon_same(*value, tenon_string(accept, TENON_ACCEPT_SIZE)))
         return TENON_RULE_ACCEPT;
+    /* A 101 has no content (RFC 9112, 6.3). A server that announces some may take
+     * frames for it, or the other way round. */
+    if (!tenon_no_content(fields, &value->data) || tenon_field_count(fields, "Transfer-Encoding", value) > 0)
+        return TENON_RULE_BODY;
     return TENON_RULE_NONE;
 }
 
-static uint16_t check_all(const tenon_fields *fields, const tenon_request *request, const char key[TENON_KEY_SIZE],
-                          uint32_t flags, tenon_verdict *verdict)
+uint16_t tenon_switch_check(const tenon_fields *fields, const tenon_request *request,
+                            const uint8_t digest[TENON_SHA1_SIZE], uint32_t flags, tenon_str *subprotocol,
+                            const char **at)
 {
-    tenon_str value;
-    uint16_t rule = check_upgrade(fields, key, &value);
-    verdict->at = value.data;
-    if (rule != TENON_RULE_NONE)
-        return rule;
-    /* A 101 has no content (RFC 9112, 6.3). A server that announces some may take
-     * frames for it, or the other way round. */
-    if (!tenon_no_content(fields, &verdict->at))
-        return TENON_RULE_BODY;
-    if (tenon_field_count(fields, "Transfer-Encoding", &value) > 0) {
-        verdict->at = value.data;
-        return TENON_RULE_BODY;
-    }
-    return tenon_choice_check(fields, request, flags, &verdict->subprotocol, &verdict->at);
+    uint16_t rule = check_upgrade(fields, digest, subprotocol);
+    if (rule == TENON_RULE_NONE)
+        return tenon_choice_check(fields, request, flags, subprotocol, at);
+    *at = subprotocol->data;
+    memset(subprotocol, 0, sizeof *subprotocol);
+    return rule;
 }
 
 int tenon_answer_check(uint16_t status, const tenon_fields *fields, const tenon_request *request,
                        const char key[TENON_KEY_SIZE], uint32_t flags, tenon_verdict *verdict)
 {
+    uint8_t digest[TENON_SHA1_SIZE];
     uint32_t size;
     if (fields == NULL || request == NULL || key == NULL || verdict == NULL)
         return TENON_ERR_NULL;
@@ -105,6 +104,10 @@ int tenon_answer_check(uint16_t status, const tenon_fields *fields, const tenon_
     (void)tenon_clear(verdict, size, sizeof *verdict);
     verdict->size = size;
     verdict->status = status;
-    verdict->rule = status == 101 ? check_all(fields, request, key, flags, verdict) : (uint16_t)TENON_RULE_STATUS;
+    verdict->rule = TENON_RULE_STATUS;
+    if (status == 101) {
+        tenon_key_digest(key, digest); /* the key is our own, and good */
+        verdict->rule = tenon_switch_check(fields, request, digest, flags, &verdict->subprotocol, &verdict->at);
+    }
     return TENON_OK;
 }

@@ -9,6 +9,7 @@
 
 #include "base.h"
 #include "http1.h"
+#include "key.h"
 #include "tenon/handshake.h"
 
 /*
@@ -17,5 +18,14 @@
  * EXTENSION; HEADER. What does not fit is found when all is written.
  */
 TENON_INTERNAL int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_SIZE], tenon_text *out);
+
+/*
+ * Whether the fields of a 101 open the connection that *request asked for. digest: that
+ * of the key. TENON_RULE_NONE, *subprotocol (data NULL for none) and *at
+ * NULL, or the rule and where.
+ */
+TENON_INTERNAL uint16_t tenon_switch_check(const tenon_fields *fields, const tenon_request *request,
+                                           const uint8_t digest[TENON_SHA1_SIZE], uint32_t flags,
+                                           tenon_str *subprotocol, const char **at);
 
 #endif
