@@ -81,8 +81,12 @@ static int judge_switch(tenon_conn *conn, tenon_str line, const tenon_fields *fi
     uint16_t rule;
     if (line.data[7] == '0') /* HTTP/1.0 */
         return give_up(conn, TENON_RULE_HTTP_VERSION, conn->offset - 1);
-    rule = tenon_switch_check(fields, conn->u.opening.request, conn->u.opening.digest,
-                              conn->config->flags | (transform != NULL ? TENON_CHOICE_DEFLATE : 0), &subprotocol, &at);
+    rule = tenon_switch_check(fields, conn->u.opening.digest, &subprotocol);
+    at = subprotocol.data;
+    if (rule == TENON_RULE_NONE)
+        rule = tenon_choice_check(fields, conn->u.opening.request,
+                                  conn->config->flags | (transform != NULL ? TENON_CHOICE_DEFLATE : 0), &subprotocol,
+                                  &at);
     if (rule == TENON_RULE_NONE && transform != NULL)
         rule = transform->judge(conn, fields, &at);
     if (rule != TENON_RULE_NONE)
@@ -155,16 +159,14 @@ int tenon_config_client(tenon_config *config, size_t size)
     return status;
 }
 
-/* What stands in the head behind the subprotocols. Apart, so that nothing else stands upon
- * its text. */
-static TENON_APART int finish(const tenon_conn *conn, const tenon_request *request, tenon_text *text)
+/* The field of extensions. Apart, so that nothing else stands upon its text. */
+static TENON_APART void put_extensions(const tenon_conn *conn, const tenon_request *request, tenon_text *text)
 {
     char more[TENON_DEFLATE_TEXT];
     more[0] = '\0';
     if (conn->config->transform != NULL)
         conn->config->transform->offer(conn, more);
     tenon_extensions_put(text, tenon_string(request->extensions, 0), more);
-    return tenon_text_end(text, request->headers, request->header_count);
 }
 
 /* Draws a key. */
@@ -195,10 +197,11 @@ int tenon_connect(tenon_conn *conn, const tenon_request *request)
         return TENON_ERR_RANDOM;
     text = tenon_queue_text(&conn->queue);
     status = tenon_client_request(request, key, &text);
-    if (status == TENON_OK)
-        status = finish(conn, request, &text);
     if (status != TENON_OK)
         return status;
+    put_extensions(conn, request, &text);
+    if (tenon_text_end(&text, request->headers, request->header_count) != TENON_OK)
+        return TENON_ERR_TOO_BIG;
     tenon_queue_commit(&conn->queue, &text);
     tenon_timer_output(conn);
     tenon_key_digest(key, conn->u.opening.digest);

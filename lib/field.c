@@ -277,11 +277,15 @@ int tenon_list_next(const tenon_fields *fields, const char *name, tenon_cursor *
 
 int tenon_list_has(const tenon_fields *fields, const char *name, const char *member)
 {
-    tenon_cursor cursor = {0, 0, {NULL, 0}};
-    tenon_str element;
-    while (tenon_list_next(fields, name, &cursor, &element) == TENON_OK) {
-        if (tenon_is(element, member))
-            return 1;
+    size_t position = 0;
+    tenon_str rest, element;
+    while (tenon_field_seek(fields, name, &position, &rest)) {
+        while (rest.size > 0) {
+            tenon_take(&rest, ',', &element);
+            tenon_trim(&element);
+            if (tenon_is(element, member))
+                return 1;
+        }
     }
     return 0;
 }

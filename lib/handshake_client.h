@@ -20,12 +20,10 @@
 TENON_INTERNAL int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_SIZE], tenon_text *out);
 
 /*
- * Whether the fields of a 101 open the connection that *request asked for. digest: that
- * of the key. TENON_RULE_NONE, *subprotocol (data NULL for none) and *at
- * NULL, or the rule and where.
+ * Whether the fields of a 101 answer a key with that digest: TENON_RULE_NONE, or the rule
+ * and what is to be blamed. Behind it stands tenon_choice_check.
  */
-TENON_INTERNAL uint16_t tenon_switch_check(const tenon_fields *fields, const tenon_request *request,
-                                           const uint8_t digest[TENON_SHA1_SIZE], uint32_t flags,
-                                           tenon_str *subprotocol, const char **at);
+TENON_INTERNAL uint16_t tenon_switch_check(const tenon_fields *fields, const uint8_t digest[TENON_SHA1_SIZE],
+                                           tenon_str *value);
 
 #endif

@@ -334,8 +334,7 @@ static void put_connection(tenon_text *out, uint16_t status, int allow)
 {
     tenon_text_string(out, "\r\n");
     if (status == 426) { /* RFC 9110, 15.5.22; RFC 6455, 4.4 */
-        tenon_text_string(out, TENON_UPGRADE);
-        tenon_text_string(out, ", close\r\nSec-WebSocket-Version: 13\r\n");
+        tenon_text_string(out, TENON_UPGRADE ", close\r\nSec-WebSocket-Version: 13\r\n");
     } else {
         tenon_text_string(out, "Connection: close\r\n");
     }

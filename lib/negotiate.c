@@ -209,7 +209,8 @@ static int choice_good(const tenon_fields *answer, const tenon_request *request,
 
 /* 1 if each extension of an answer is in the grammar and was offered; else 0, and *at is
  * what is to be blamed. */
-static int extensions_chosen(const tenon_fields *answer, tenon_str offer, tenon_str own, const char **at)
+static int extensions_chosen(const tenon_fields *answer, const tenon_request *request, uint32_t flags,
+                             const char **at)
 {
     tenon_cursor cursor;
     tenon_str name;
@@ -219,22 +220,22 @@ static int extensions_chosen(const tenon_fields *answer, tenon_str offer, tenon_
         status = tenon_list_next(answer, TENON_FIELD_EXTENSIONS, &cursor, &name);
         *at = name.data;
     } while (status == TENON_OK && tenon_extension_good(&name)
-             && (tenon_extension_named(own, name) || tenon_extension_named(offer, name)));
+             && (tenon_extension_named(tenon_string(request->extensions, 0), name)
+                 || ((flags & TENON_CHOICE_DEFLATE) != 0 && tenon_same(name, tenon_string("permessage-deflate", 18)))));
     return status == TENON_END;
 }
 
 uint16_t tenon_choice_check(const tenon_fields *answer, const tenon_request *request, uint32_t flags,
                             tenon_str *subprotocol, const char **at)
 {
-    uint16_t rule = TENON_RULE_NONE;
-    if (!choice_good(answer, request, flags, subprotocol)) {
-        *at = subprotocol->data;
-        rule = TENON_RULE_SUBPROTOCOL;
-    } else if (!extensions_chosen(answer, tenon_string(request->extensions, 0),
-                                  tenon_string(flags & TENON_CHOICE_DEFLATE ? "permessage-deflate" : NULL, 0), at)) {
+    uint16_t rule = TENON_RULE_SUBPROTOCOL;
+    if (choice_good(answer, request, flags, subprotocol)) {
+        if (extensions_chosen(answer, request, flags, at))
+            return TENON_RULE_NONE;
         rule = TENON_RULE_EXTENSION;
+    } else {
+        *at = subprotocol->data;
     }
-    if (rule != TENON_RULE_NONE)
-        memset(subprotocol, 0, sizeof *subprotocol);
+    memset(subprotocol, 0, sizeof *subprotocol);
     return rule;
 }

@@ -10,24 +10,28 @@ static int is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+/* Not isalpha: that depends on the locale. */
+static int is_letter(char c, char last)
+{
+    c |= 0x20;
+    return c >= 'a' && c <= last;
+}
+
 static int is_hex(char c)
 {
-    char letter = (char)(c | 0x20);
-    return is_digit(c) || (letter >= 'a' && letter <= 'f');
+    return is_digit(c) || is_letter(c, 'f');
 }
 
 /* Octets of the name or IPv4 address at the beginning of s (RFC 3986, 3.2.2): all that
  * can belong to it. */
 static size_t name_size(tenon_str s)
 {
-    /* It is made of the octets of tokens, but for these, of which it has those that tokens
-     * have not. */
-    static const char others[] = "#%^`|(),;=";
+    static const char marks[] = "-._~!$&'()*+,;=";
     size_t i = 0;
     while (i < s.size) {
         if (s.data[i] == '%' && s.size - i > 2 && is_hex(s.data[i + 1]) && is_hex(s.data[i + 2]))
             i += 3;
-        else if (tenon_is_tchar((uint8_t)s.data[i]) == (memchr(others, s.data[i], sizeof others - 1) == NULL))
+        else if (is_digit(s.data[i]) || is_letter(s.data[i], 'z') || memchr(marks, s.data[i], sizeof marks - 1) != NULL)
             i++;
         else
             break;
