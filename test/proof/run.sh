@@ -103,13 +103,14 @@ split() {
 forget='-DFORGET'
 all='-eva-split-return=full'
 fields='model_memchr model_strlen tenon_alike tenon_is tenon_same tenon_take tenon_trim tenon_string line_next
-    field_next named_next tenon_header_next tenon_list_next token peek quoted parameter_next
+    field_next tenon_field_seek tenon_header_next tenon_list_next split is_quotable is_parameter
+    parameter_next tenon_extension_good
     tenon_parameter_next tenon_extension_next'
-uris='tenon_uri_parse tenon_host_valid name_size bracket_size read_authority read_path read_scheme'
-heads='tenon_field_count tenon_header_find split_target is_good step tenon_http1_feed tenon_http1_start place
+uris='tenon_uri_parse tenon_host_valid name_size bracket_size read_authority read_path read_scheme read_uri'
+heads='tenon_field_count tenon_header_find tenon_target_split is_good step tenon_http1_feed tenon_http1_start place
     tenon_http1_request tenon_http1_response tenon_server_head'
 checks='tenon_field_count tenon_header_find tenon_no_content tenon_list_has tenon_is_one_of tenon_is_token
-    tenon_is_value split_target find_offered extensions_good tenon_subprotocol_next extension_offered
+    tenon_is_value tenon_target_split find_offered extensions_chosen tenon_subprotocol_next extension_offered
     asked_for choice_good note_pseudo check_fields check_pseudo is_field_good'
 shakes='handshake_server handshake_client negotiate field uri http1 key sha1 base64 connect'
 conn='conn next recv send timer queue frame http1 field'
