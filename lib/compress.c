@@ -54,7 +54,7 @@ static int tell(tenon_conn *conn, int ends, int drop)
     if (drop)
         return STEP_AGAIN;
     conn->bits |= BIT_IN_RX;
-    return tenon_recv_tell(conn, place(conn), n, ends ? flags | TENON_FRAME_LAST : flags, ends);
+    return tenon_recv_tell(conn, place(conn), n, ends ? flags | TENON_FRAME_LAST | TENON_LAST : flags);
 }
 
 /* Told first is what was good, then the connection fails. */
@@ -119,7 +119,7 @@ static int probe(tenon_conn *conn, int drop)
 static int inflate(tenon_conn *conn, int drop)
 {
     tenon_message *message = &conn->u.frame.message;
-    size_t room = tenon_recv_room(conn) - conn->held, n = 0, good;
+    size_t room = conn->room - conn->held, n = 0, good;
     uint64_t left = tenon_recv_limit(conn) - message->size;
     uint8_t *out = place(conn) + conn->held;
     int status;
@@ -159,7 +159,7 @@ static int inflate_step(tenon_conn *conn, int drop)
             found = feed(conn, drop);
         else if (conn->u.frame.message.size >= tenon_recv_limit(conn))
             found = probe(conn, drop);
-        else if (conn->held >= tenon_recv_room(conn))
+        else if (conn->held >= conn->room)
             found = no_room(conn, drop);
         else
             found = inflate(conn, drop);

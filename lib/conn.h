@@ -114,7 +114,7 @@ struct tenon_conn {
     const tenon_config *config;
     tenon_stats *stats;
     uint8_t *rx;
-    uint32_t rx_size;
+    uint32_t room; /* octets of rx behind the reserve, where messages are assembled */
     uint32_t held; /* octets of rx in use: of the head, or behind the reserve of a message */
 
     tenon_queue queue;
@@ -164,9 +164,7 @@ struct tenon_conn {
     const uint8_t *ref_data; /* the reference being framed */
     size_t ref_left;
     void *ref_cookie;
-    /* Puts its next frame: 0 if it has to wait; or cuts it short. Known only where there
-     * are references, lest others link them. */
-    int (*ref_step)(tenon_conn *conn, int cut);
+    const struct tenon_refs *refs; /* known only where there are references, lest others link them */
 
     /* time */
     uint64_t now;
@@ -183,6 +181,14 @@ struct tenon_conn {
 
 /* What a step of the machine found. */
 enum { STEP_IDLE = 0, STEP_EVENT = 1, STEP_AGAIN = 2 };
+
+/* What is done with the reference being framed. */
+struct tenon_refs {
+    /* Puts its next frame: 0 if it has to wait. */
+    int (*step)(tenon_conn *conn);
+    /* It goes no further; all: not even if it makes a single frame. */
+    void (*cut)(tenon_conn *conn, int all);
+};
 
 /* A handshake of either role. */
 struct tenon_handshake {
@@ -289,6 +295,9 @@ TENON_INTERNAL void tenon_conn_drain(tenon_conn *conn);
 /* Drops all input and output: CLOSED comes next, after the RELEASED. */
 TENON_INTERNAL void tenon_conn_end(tenon_conn *conn);
 
+/* fault here, then end. */
+TENON_INTERNAL void tenon_conn_break(tenon_conn *conn, uint16_t rule);
+
 /* The handshake is done: OPEN comes next. */
 TENON_INTERNAL void tenon_conn_open(tenon_conn *conn, tenon_str subprotocol);
 
@@ -308,8 +317,6 @@ TENON_INTERNAL int tenon_recv_step(tenon_conn *conn);
 TENON_INTERNAL uint32_t tenon_recv_lone_max(const tenon_conn *conn);
 TENON_INTERNAL size_t tenon_recv_needed(const tenon_conn *conn);
 /* Its parts, which compress.c uses too. */
-/* Octets of rx behind the reserve, where messages are assembled. */
-TENON_INTERNAL size_t tenon_recv_room(const tenon_conn *conn);
 /* Whether messages are assembled. */
 TENON_INTERNAL int tenon_recv_whole(const tenon_conn *conn);
 /* The limit in force for a message. */
@@ -323,12 +330,18 @@ TENON_INTERNAL size_t tenon_recv_lent(const tenon_conn *conn);
 TENON_INTERNAL int tenon_recv_frame_done(tenon_conn *conn);
 /* The message is over. */
 TENON_INTERNAL void tenon_recv_done(tenon_conn *conn);
-/* Tells n octets of the message, with the flags of their place. ends: the last ones. */
-TENON_INTERNAL int tenon_recv_tell(tenon_conn *conn, const uint8_t *data, size_t n, unsigned flags, int ends);
+/* Tells n octets of the message, with the flags of their place. */
+TENON_INTERNAL int tenon_recv_tell(tenon_conn *conn, const uint8_t *data, size_t n, unsigned flags);
 
 /* send.c */
 /* Puts whatever waited for room: Pong, the next frame of a reference, Close. */
 TENON_INTERNAL void tenon_send_waiting(tenon_conn *conn);
+/* The same, with a look beforehand at whether anything waits where that is worth a call. */
+static inline void tenon_send_if_waiting(tenon_conn *conn)
+{
+    if (TENON_SMALL || (conn->bits & (BIT_PONG_PENDING | BIT_REF | BIT_CLOSE_PENDING)) != 0)
+        tenon_send_waiting(conn);
+}
 /* Answers a Ping with what waits next. */
 TENON_INTERNAL void tenon_send_pong(tenon_conn *conn, const uint8_t *payload, size_t n);
 /* An own Ping, if there is room. */
@@ -343,8 +356,8 @@ TENON_INTERNAL int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint
 /* Refuses for want of so much room, or of the block to compress with. */
 TENON_INTERNAL int tenon_send_check_room(tenon_conn *conn, uint64_t need);
 TENON_INTERNAL int tenon_send_check_block(tenon_conn *conn);
-/* The conversation ends: a reference of several frames goes no further. */
-TENON_INTERNAL void tenon_send_cut(tenon_conn *conn);
+/* The conversation ends: a reference of several frames goes no further, or none does. */
+TENON_INTERNAL void tenon_send_cut(tenon_conn *conn, int all);
 
 /* timer.c */
 /* Whether lent octets, or those taken in to be inflated, wait for memory: nothing can

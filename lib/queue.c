@@ -121,12 +121,9 @@ uint32_t tenon_queue_refs_pending(const tenon_queue *queue)
     return queue->refs - queue->done;
 }
 
-int tenon_queue_release(tenon_queue *queue, void **cookie)
+void *tenon_queue_release(tenon_queue *queue)
 {
-    if (queue->done == 0)
-        return 0;
-    *cookie = queue->with_refs->release(queue);
-    return 1;
+    return queue->with_refs->release(queue);
 }
 
 /* ------------------------------------------------------------------- references */

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "conn.h"
 
-size_t tenon_recv_room(const tenon_conn *conn)
-{
-    return conn->rx_size > TENON_RX_RESERVE ? conn->rx_size - TENON_RX_RESERVE : 0;
-}
-
 static int is_control(uint8_t first)
 {
     return (first & 0x08) != 0;
@@ -35,7 +30,7 @@ uint64_t tenon_recv_limit(const tenon_conn *conn)
         return config->max_message;
     if (!tenon_recv_whole(conn))
         return PAYLOAD_MAX;
-    return conn->rx != NULL && tenon_recv_room(conn) < standard ? tenon_recv_room(conn) : standard;
+    return conn->rx != NULL && conn->room < standard ? conn->room : standard;
 }
 
 /* ------------------------------------------------------------- frame headers */
@@ -89,7 +84,7 @@ static uint16_t judge_length(const tenon_conn *conn)
     if (h->first == (0x80 | TENON_OP_CLOSE) && h->size == 1)
         return TENON_RULE_CLOSE_SIZE;
     if (is_control(h->first) || is_compressed(conn, h->first) ||
-        tenon_message_fits(&conn->u.frame.message, h->first, h->size, tenon_recv_limit(conn)))
+        tenon_message_fits(&conn->u.frame.message, h->size, tenon_recv_limit(conn)))
         return TENON_RULE_NONE;
     return TENON_RULE_MESSAGE_SIZE;
 }
@@ -125,7 +120,8 @@ static void begin_frame(tenon_conn *conn)
     conn->inside = INSIDE;
     tenon_conn_count(conn, STAT(frames_in), 1);
     if (is_control(h->first)) {
-        conn->controls += conn->controls < TENON_OFF - 1;
+        if (conn->controls < TENON_OFF - 1)
+            conn->controls++;
         memset(&conn->u.frame.reason, 0, sizeof conn->u.frame.reason);
         return;
     }
@@ -172,12 +168,12 @@ size_t tenon_recv_lent(const tenon_conn *conn)
     return conn->in_left < conn->u.frame.left ? conn->in_left : (size_t)conn->u.frame.left;
 }
 
-/* Takes n lent octets to dst, unmasked; returns how many are good. message: checks them
- * if it is text; NULL: they belong to none. */
-static size_t fetch(tenon_conn *conn, tenon_message *message, uint8_t *dst, size_t n)
+/* Takes n lent octets to dst, unmasked; returns how many are good. text: what it is
+ * checked by, or NULL. */
+static size_t fetch(tenon_conn *conn, tenon_utf8 *text, uint8_t *dst, size_t n)
 {
     conn->inside = INSIDE_BEGUN;
-    n = tenon_message_take(message, dst, conn->in, n, tenon_recv_key(conn), tenon_recv_phase(conn));
+    n = tenon_message_take(text, dst, conn->in, n, tenon_recv_key(conn), tenon_recv_phase(conn));
     conn->u.frame.left -= n;
     tenon_conn_consume(conn, n);
     return n;
@@ -295,7 +291,7 @@ static TENON_SMALL_APART int control_step(tenon_conn *conn)
 
 void tenon_recv_done(tenon_conn *conn)
 {
-    conn->u.frame.message.opcode = 0;
+    tenon_message_end(&conn->u.frame.message);
     conn->held = 0;
     tenon_conn_count(conn, STAT(messages_in), 1);
 }
@@ -306,22 +302,20 @@ int tenon_recv_frame_done(tenon_conn *conn)
     return (conn->u.frame.header.first & 0x80) != 0;
 }
 
-int tenon_recv_tell(tenon_conn *conn, const uint8_t *data, size_t n, unsigned flags, int ends)
+int tenon_recv_tell(tenon_conn *conn, const uint8_t *data, size_t n, unsigned flags)
 {
     tenon_message *message = &conn->u.frame.message;
     if (!message->told)
         flags |= TENON_FIRST | (message->first & 0x70u); /* of the first frame, which may have been empty */
     if (conn->deflate & DEFLATE_ON)
         flags &= ~TENON_RSV1; /* the library's own */
-    if (ends)
-        flags |= TENON_LAST;
     tenon_conn_event(conn, TENON_EV_DATA, data, n);
     conn->event_opcode = message->opcode;
     conn->event_u.offset = message->delivered;
     conn->event_flags = (uint16_t)flags;
     message->told = 1;
     message->delivered += n;
-    if (ends)
+    if (flags & TENON_LAST)
         tenon_recv_done(conn);
     return STEP_EVENT;
 }
@@ -331,7 +325,7 @@ int tenon_recv_tell(tenon_conn *conn, const uint8_t *data, size_t n, unsigned fl
 static size_t take(tenon_conn *conn, uint8_t *dst, size_t n)
 {
     tenon_message *message = &conn->u.frame.message;
-    size_t good = fetch(conn, message, dst, n);
+    size_t good = fetch(conn, tenon_message_text(message), dst, n);
     uint16_t rule = TENON_RULE_NONE;
     if (good < n)
         rule = TENON_RULE_UTF8;
@@ -340,7 +334,7 @@ static size_t take(tenon_conn *conn, uint8_t *dst, size_t n)
     if (rule != TENON_RULE_NONE) {
         conn->bits |= BIT_BAD_TEXT;
         conn->rule = rule;
-        conn->fault = rule == TENON_RULE_UTF8 ? conn->offset : conn->offset - 1;
+        conn->fault = conn->offset - (rule == TENON_RULE_UTF8_END);
     }
     return good;
 }
@@ -358,10 +352,10 @@ static int is_direct(const tenon_conn *conn, int whole, size_t n)
  * drop: they are checked, and told to nobody. */
 static int payload_step(tenon_conn *conn, int whole, int drop, size_t n)
 {
-    size_t room = tenon_recv_room(conn);
+    size_t room = conn->room;
     unsigned flags = whole ? 0 : conn->u.frame.header.first & 0x70u;
     uint8_t *start = conn->in;
-    int ends = 0, direct = is_direct(conn, whole, n);
+    int direct = is_direct(conn, whole, n);
     if (!direct && (whole ? conn->u.frame.message.size > room : room == 0)) {
         conn->bits |= BIT_WANTS_RX;
         return STEP_IDLE;
@@ -374,19 +368,16 @@ static int payload_step(tenon_conn *conn, int whole, int drop, size_t n)
         flags |= TENON_FRAME_FIRST;
     n = take(conn, start + conn->held, n);
     if (conn->u.frame.left == 0 && (conn->bits & BIT_BAD_TEXT) == 0) {
-        flags |= TENON_FRAME_LAST;
-        ends = tenon_recv_frame_done(conn);
+        flags |= tenon_recv_frame_done(conn) ? TENON_FRAME_LAST | TENON_LAST : TENON_FRAME_LAST;
     }
     if (whole && !direct)
         n = conn->held += (uint32_t)n;
-    if (!ends && (whole || drop || n == 0))
-        return STEP_AGAIN;
-    if (drop) {
+    if (drop && (flags & TENON_LAST) != 0)
         tenon_recv_done(conn);
+    if (drop || ((flags & TENON_LAST) == 0 && (whole || n == 0)))
         return STEP_AGAIN;
-    }
     conn->bits |= direct ? BIT_IN_LENT : BIT_IN_RX;
-    return tenon_recv_tell(conn, start, n, flags, ends);
+    return tenon_recv_tell(conn, start, n, flags);
 }
 
 static int data_step(tenon_conn *conn)
@@ -421,7 +412,7 @@ int tenon_recv_step(tenon_conn *conn)
 /* Nobody knows how long it will be: twice what there is, up to the limit. */
 static uint64_t inflated_need(const tenon_conn *conn)
 {
-    uint64_t limit = tenon_recv_limit(conn), twice = 2 * (uint64_t)tenon_recv_room(conn);
+    uint64_t limit = tenon_recv_limit(conn), twice = 2 * (uint64_t)conn->room;
     return twice < limit ? twice : limit;
 }
 

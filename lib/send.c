@@ -59,48 +59,42 @@ static TENON_SMALL_INLINE void count_frame(tenon_conn *conn, uint8_t first)
         conn->stats->queue_peak = conn->queue.used;
 }
 
-/* The reference being framed goes no further. */
-static TENON_SMALL_INLINE void drop_ref(tenon_conn *conn)
-{
-    if (conn->deflate & DEFLATE_REF)
-        transform(conn)->overtaken(conn);
-    conn->ref_left = 0;
-    conn->bits &= ~BIT_REF_FIRST;
-}
-
 /* Without a key no frame can go out, not even a Close (RFC 6455, 10.3). */
 static int random_failed(tenon_conn *conn)
 {
     tenon_conn_fault(conn, TENON_RULE_RANDOM, conn->offset);
     conn->bits &= ~(BIT_PONG_PENDING | BIT_CLOSE_PENDING);
-    drop_ref(conn);
+    tenon_send_cut(conn, 1);
     tenon_conn_drain(conn);
     return TENON_ERR_RANDOM;
 }
 
-/* Writes the header of a frame; a client's ends with a fresh key (RFC 6455, 5.3), which
- * *key is then, else NULL. 0 if there is none to be had. */
-static size_t write_header(const tenon_conn *conn, uint8_t *out, uint8_t first, size_t payload, const uint8_t **key)
+/* Writes the header of a frame; a client's ends with a fresh key (RFC 6455, 5.3). 0 if
+ * there is none to be had. */
+static size_t write_header(const tenon_conn *conn, uint8_t *out, uint8_t first, size_t payload)
 {
     const tenon_config *config = conn->config;
     size_t n = tenon_header_put(out, first, is_client(conn), payload);
-    *key = NULL;
     if (!is_client(conn))
         return n;
-    *key = out + n;
     return config->random(config->random_user, out + n, 4) == 0 ? n + 4 : 0;
+}
+
+/* The key at the end of a header, if there is one. */
+static const uint8_t *key_of(const tenon_conn *conn, const uint8_t *end)
+{
+    return is_client(conn) ? end - 4 : NULL;
 }
 
 /* A whole frame, in two parts that may go on at the start of the ring; 0 if it cannot be. */
 static TENON_LARGE_APART int put_split(tenon_conn *conn, uint8_t first, const void *payload, size_t n)
 {
     uint8_t header[TENON_FRAME_HEADER_MAX];
-    const uint8_t *key;
-    size_t head = write_header(conn, header, first, n, &key);
+    size_t head = write_header(conn, header, first, n);
     if (head == 0)
         return 0;
     tenon_queue_put(&conn->queue, header, head);
-    tenon_queue_put_masked(&conn->queue, payload, n, key);
+    tenon_queue_put_masked(&conn->queue, payload, n, key_of(conn, header + head));
     return 1;
 }
 
@@ -112,9 +106,10 @@ static int put_octets(tenon_conn *conn, uint8_t first, const void *payload, size
     size_t head;
     if (at == NULL)
         return put_split(conn, first, payload, n);
-    head = write_header(conn, at, first, n, &key);
+    head = write_header(conn, at, first, n);
     if (head == 0)
         return 0;
+    key = key_of(conn, at + head);
     if (key != NULL)
         tenon_mask(at + head, payload, n, key, 0);
     else if (n > 0)
@@ -130,7 +125,7 @@ static int put_frame(tenon_conn *conn, uint8_t first, const void *payload, size_
         return random_failed(conn);
     if (conn->stats != NULL)
         count_frame(conn, first);
-    if ((conn->bits & BIT_STALL) == 0)
+    if (TENON_SMALL || (conn->bits & BIT_STALL) == 0)
         tenon_timer_output(conn);
     return TENON_OK;
 }
@@ -154,8 +149,7 @@ static void put_close(tenon_conn *conn)
     uint8_t *payload = close_slot(conn);
     size_t n = 0;
     if (conn->close_code != TENON_CLOSE_NONE) {
-        payload[0] = (uint8_t)(conn->close_code >> 8);
-        payload[1] = (uint8_t)(conn->close_code & 0xff);
+        tenon_half_put(payload, conn->close_code);
         n = 2u + conn->close_size;
     }
     if (put_control(conn, TENON_OP_CLOSE, payload, n) != TENON_OK)
@@ -205,10 +199,9 @@ static int frame_ref_client(tenon_conn *conn, uint8_t first, size_t n)
 static int frame_ref_server(tenon_conn *conn, uint8_t first, size_t n)
 {
     uint8_t header[TENON_FRAME_HEADER_MAX];
-    const uint8_t *key;
     if (tenon_queue_refs_pending(&conn->queue) >= 2 || !has_room(conn, header_size(conn, n) + TENON_QUEUE_REF_SIZE))
         return 0;
-    tenon_queue_put(&conn->queue, header, write_header(conn, header, first, n, &key));
+    tenon_queue_put(&conn->queue, header, write_header(conn, header, first, n));
     tenon_queue_put_ref(&conn->queue, conn->ref_data, n, NULL, 0);
     if (conn->stats != NULL)
         count_frame(conn, first);
@@ -217,7 +210,7 @@ static int frame_ref_server(tenon_conn *conn, uint8_t first, size_t n)
 }
 
 /* One more frame of the reference, or its end; 0 if it has to wait. */
-static int next_of_ref(tenon_conn *conn)
+static int ref_step(tenon_conn *conn)
 {
     size_t n = ref_frame_size(conn);
     int begins = (conn->bits & BIT_REF_FIRST) != 0;
@@ -238,23 +231,25 @@ static int next_of_ref(tenon_conn *conn)
 
 /* What makes a single frame was accepted as much as a copy in the queue was, so it
  * goes out; only a message of several frames is broken off. */
-static int ref_step(tenon_conn *conn, int cut)
+static void ref_cut(tenon_conn *conn, int all)
 {
-    if (!cut)
-        return next_of_ref(conn);
-    if ((conn->bits & BIT_REF_FIRST) == 0 || (conn->deflate & DEFLATE_REF) != 0 || conn->ref_left > ref_frame_size(conn))
-        drop_ref(conn);
-    return 0;
+    int compressed = (conn->deflate & DEFLATE_REF) != 0;
+    if (!all && !compressed && (conn->bits & BIT_REF_FIRST) != 0 && conn->ref_left <= ref_frame_size(conn))
+        return;
+    if (compressed)
+        transform(conn)->overtaken(conn);
+    conn->ref_left = 0;
+    conn->bits &= ~BIT_REF_FIRST;
 }
 
 void tenon_send_waiting(tenon_conn *conn)
 {
-    if (conn->queue.size == 0)
+    if (conn->queue.size == 0 || conn->phase >= TENON_PHASE_END)
         return;
     do {
         if (conn->bits & BIT_PONG_PENDING)
             put_pong(conn);
-    } while ((conn->bits & (BIT_PONG_PENDING | BIT_REF)) == BIT_REF && conn->ref_step(conn, 0));
+    } while ((conn->bits & (BIT_PONG_PENDING | BIT_REF)) == BIT_REF && conn->refs->step(conn));
     if ((conn->bits & (BIT_CLOSE_PENDING | BIT_REF | BIT_PONG_PENDING)) == BIT_CLOSE_PENDING)
         put_close(conn);
 }
@@ -283,7 +278,7 @@ void tenon_send_ping(tenon_conn *conn)
     conn->bits = (conn->bits & ~BIT_PING_SENT) | BIT_PING_QUEUED;
 }
 
-void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size)
+TENON_SMALL_APART void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size)
 {
     conn->close_code = code;
     conn->close_size = (uint8_t)reason_size;
@@ -291,10 +286,10 @@ void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size)
     conn->want_room = 0;
 }
 
-void tenon_send_cut(tenon_conn *conn)
+void tenon_send_cut(tenon_conn *conn, int all)
 {
     if (conn->bits & BIT_REF)
-        conn->ref_step(conn, 1);
+        conn->refs->cut(conn, all);
 }
 
 /* ------------------------------------------------------- the program's sends */
@@ -438,7 +433,7 @@ int tenon_send(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_
     if (status != TENON_OK)
         return status;
     if (is_compressed(conn, n, flags))
-        return transform(conn)->put(conn, (uint8_t)(first | TENON_RSV1), (const uint8_t *)data, n, 1);
+        return conn->config->transform->put(conn, (uint8_t)(first | TENON_RSV1), (const uint8_t *)data, n, 1);
     return put_part(conn, first, data, n, 1);
 }
 
@@ -491,12 +486,13 @@ int tenon_send_check_block(tenon_conn *conn)
 /* Takes on a reference that has been checked. */
 static int begin_ref(tenon_conn *conn, unsigned opcode, const void *data, size_t n, int compress, void *cookie)
 {
+    static const struct tenon_refs refs = {ref_step, ref_cut};
     if (conn->bits & (BIT_REF | BIT_PONG_PENDING))
         return again(conn, 1);
     conn->ref_data = (const uint8_t *)data;
     conn->ref_left = n;
     conn->ref_cookie = cookie;
-    conn->ref_step = ref_step;
+    conn->refs = &refs;
     conn->ref_opcode = (uint8_t)(compress ? opcode | TENON_RSV1 : opcode);
     if (compress)
         conn->deflate |= DEFLATE_REF;
@@ -597,9 +593,9 @@ static int check_close(const tenon_conn *conn, int code, const char *reason, siz
 {
     if (conn == NULL || (reason == NULL && n > 0))
         return TENON_ERR_NULL;
-    if (code == TENON_CLOSE_NONE)
-        return n > 0 ? TENON_ERR_CODE : TENON_OK;
-    if (code < 0 || !tenon_close_code_valid((uint32_t)code) || (code == TENON_CLOSE_EXTENSION && !is_client(conn)))
+    if (code == TENON_CLOSE_NONE ? n > 0
+                                 : !tenon_close_code_valid((uint32_t)code) ||
+                                       (code == TENON_CLOSE_EXTENSION && !is_client(conn)))
         return TENON_ERR_CODE;
     if (n > TENON_REASON_MAX)
         return TENON_ERR_CONTROL_SIZE;

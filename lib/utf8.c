@@ -37,11 +37,7 @@ int tenon_utf8_step(tenon_utf8 *state, uint8_t octet)
 
 size_t tenon_utf8_check(tenon_utf8 *state, const void *data, size_t n)
 {
-    const uint8_t *p = (const uint8_t *)data;
-    size_t i = 0;
-    while (i < n && tenon_utf8_step(state, p[i]))
-        i++;
-    return i;
+    return tenon_mask_checked(NULL, (const uint8_t *)data, n, NULL, 0, state);
 }
 
 #else

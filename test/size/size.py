@@ -56,7 +56,7 @@ POINTERS.update({"transform->" + name: [(COMPRESS, name)]
                  for name in ("offer answer undo judge opened chosen put put_ref step wants overtaken").split()})
 POINTERS.update({"with_refs->out": [("queue", "refs_out")], "with_refs->sent": [("queue", "refs_sent")],
                  "with_refs->release": [("queue", "refs_release")], "with_refs->trim": [("queue", "trim")],
-                 "conn->ref_step": [("send", "ref_step")]})
+                 "refs->step": [("send", "ref_step")], "refs->cut": [("send", "ref_cut")]})
 POINTERS.update({"config->random": None, "io->recv": None, "io->send": None, "io->now": None, "io->shut": None,
                  "event": None})
 POINTERS.update({"codec->" + name: None
