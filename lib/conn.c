@@ -191,9 +191,9 @@ int tenon_state(const tenon_conn *conn)
     uint32_t closing = BIT_FAILED | BIT_CLOSE_ASKED | BIT_CLOSE_PENDING | BIT_CLOSE_SENT | BIT_CLOSE_RECEIVED;
     if (conn == NULL || conn->phase >= TENON_PHASE_END)
         return TENON_CLOSED;
-    if (conn->phase == TENON_PHASE_DRAIN || conn->phase == TENON_PHASE_BODY)
+    if (conn->phase >= TENON_PHASE_BODY)
         return TENON_CLOSING;
-    if (conn->phase != TENON_PHASE_OPENING && conn->phase != TENON_PHASE_FRAMES)
+    if (conn->phase < TENON_PHASE_OPENING)
         return TENON_CONNECTING;
     return (conn->bits & closing) != 0 ? TENON_CLOSING : TENON_OPEN;
 }
@@ -213,10 +213,10 @@ static int is_clean(const tenon_conn *conn)
  * peer to end the stream, or for the close timeout (RFC 6455, 7.1.1). */
 static int is_over(const tenon_conn *conn)
 {
+    uint32_t served = BIT_SERVER | BIT_CLOSE_GONE | BIT_CLOSE_RECEIVED;
     if (conn->phase != TENON_PHASE_DRAIN || !is_flushed(conn))
         return 0;
-    return (conn->bits & BIT_EOF) != 0 ||
-           ((conn->bits & (BIT_SERVER | BIT_FAILED)) == BIT_SERVER && is_clean(conn));
+    return (conn->bits & BIT_EOF) != 0 || (conn->bits & (served | BIT_FAILED)) == served;
 }
 
 static int is_writable(const tenon_conn *conn)
@@ -319,11 +319,22 @@ void tenon_conn_count(tenon_conn *conn, size_t which, size_t n)
 {
     tenon_stats_add(conn->stats, which, n);
 }
+
+void tenon_conn_count_one(tenon_conn *conn, size_t which)
+{
+    tenon_conn_count(conn, which, 1);
+}
 #endif
+
+int tenon_conn_checks(const tenon_conn *conn, uint32_t rsv)
+{
+    return (conn->bits & BIT_OPAQUE) == 0 &&
+           ((conn->config->flags & TENON_RELAY) == 0 || (rsv & tenon_conn_foreign(conn)) == 0);
+}
 
 /* ------------------------------------------------------------------- input */
 
-static int lend_input(tenon_conn *conn, uint8_t *data, size_t n, uint32_t constant)
+static TENON_SMALL_INLINE int lend_input(tenon_conn *conn, uint8_t *data, size_t n, uint32_t constant)
 {
     if (conn == NULL || (data == NULL && n > 0))
         return TENON_ERR_NULL;
@@ -381,8 +392,6 @@ int tenon_eof(tenon_conn *conn)
 
 void tenon_conn_consume(tenon_conn *conn, size_t n)
 {
-    if (n == 0)
-        return;
     conn->in += n;
     conn->in_left -= n;
     conn->offset += n;
@@ -399,7 +408,7 @@ int tenon_out(tenon_conn *conn, tenon_iov *iov, size_t max, size_t *count)
     return TENON_OK;
 }
 
-/* The own Ping or Close that was in the queue is out. */
+/* The own Ping or Close that was in the queue is out, if there was one. */
 static void mark_passed(tenon_conn *conn)
 {
     if (conn->bits & BIT_PING_QUEUED) {
@@ -422,7 +431,7 @@ int tenon_sent(tenon_conn *conn, size_t n)
     conn->stall = conn->now;
     tenon_conn_count(conn, STAT(octets_out), n);
     conn->mark = conn->mark > n ? conn->mark - n : 0;
-    if (conn->mark == 0 && (conn->bits & (BIT_PING_QUEUED | BIT_CLOSE_SENT)) != 0)
+    if (conn->mark == 0)
         mark_passed(conn);
     tenon_send_if_waiting(conn);
     if (conn->queue.done > 0)
@@ -511,7 +520,7 @@ int tenon_conn_event(tenon_conn *conn, int type, const void *data, size_t n)
     conn->event_flags = 0;
     conn->event_data = (const uint8_t *)data;
     conn->event_size = n;
-    conn->event_u.offset = 0;
+    conn->event_u.rtt = 0;
     conn->bits |= BIT_EVENT;
     if (n == 0)
         conn->bits &= ~(BIT_IN_LENT | BIT_IN_RX); /* nothing lies anywhere */
@@ -581,6 +590,7 @@ static void keep_lone(tenon_conn *conn)
     uint8_t opcode = conn->event_opcode;
     tenon_conn_event(conn, TENON_EV_DATA, conn->in - n, n);
     conn->event_opcode = opcode;
+    conn->event_u.offset = 0;
     conn->event_flags = TENON_FIRST | TENON_LAST | TENON_FRAME_FIRST | TENON_FRAME_LAST;
     conn->u.frame.header.size = n;
 }
@@ -736,7 +746,7 @@ static int released(tenon_conn *conn, void *cookie)
     return STEP_EVENT;
 }
 
-static TENON_SMALL_INLINE int output_step(tenon_conn *conn)
+static int output_step(tenon_conn *conn)
 {
     tenon_send_if_waiting(conn);
     if (conn->phase == TENON_PHASE_OPENING)
@@ -773,17 +783,18 @@ static int frames_step(tenon_conn *conn)
 
 static int input_step(tenon_conn *conn)
 {
+    conn->bits &= ~BIT_WANTS_RX; /* found anew */
     switch (conn->phase) {
     case TENON_PHASE_HEAD:
     case TENON_PHASE_BODY:
-        conn->bits &= ~BIT_WANTS_RX;
         return conn->config->handshake->step(conn);
     case TENON_PHASE_OPENING:
         return opening_step(conn);
     case TENON_PHASE_FRAMES:
         return frames_step(conn);
     case TENON_PHASE_DRAIN:
-        tenon_conn_consume(conn, conn->in_left);
+        if (conn->in_left > 0)
+            tenon_conn_consume(conn, conn->in_left);
         return STEP_IDLE;
     case TENON_PHASE_END:
         conn->phase = TENON_PHASE_DEAD;
@@ -810,7 +821,7 @@ static int idle_step(tenon_conn *conn)
 static int step(tenon_conn *conn)
 {
     int found;
-    tenon_conn_count(conn, STAT(steps), 1);
+    tenon_conn_count_one(conn, STAT(steps));
     if (conn->phase == TENON_PHASE_DEAD)
         return STEP_IDLE;
     found = output_step(conn);

@@ -87,7 +87,7 @@ struct tenon_conn {
     uint8_t phase;
     uint8_t inside;     /* 0, or from a frame's header to its last octet an INSIDE value */
     uint8_t deflate;    /* permessage-deflate: DEFLATE_ bits */
-    uint8_t event_type; /* of the current event */
+    uint8_t cause;      /* how it ends: who is to blame */
 
     union {
         struct {
@@ -107,19 +107,19 @@ struct tenon_conn {
         } frame;
     } u;
 
-    /* input: what is left of the lent octets, and its place in the stream */
+    /* input: what is left of the lent octets */
     uint8_t *in;
     size_t in_left;
-    uint64_t offset;
     const tenon_config *config;
     tenon_stats *stats;
+    uint32_t want_room; /* the send that was refused needs so much; 0: none */
+    uint32_t controls;  /* control frames since data or time went on */
     uint8_t *rx;
     uint32_t room; /* octets of rx behind the reserve, where messages are assembled */
     uint32_t held; /* octets of rx in use: of the head, or behind the reserve of a message */
 
     tenon_queue queue;
-    uint32_t want_room; /* the send that was refused needs so much; 0: none */
-    uint32_t controls;  /* control frames since data or time went on */
+    uint64_t offset; /* of the lent octets in the stream */
 
     /* the rest of the current event */
     const uint8_t *event_data;
@@ -141,7 +141,7 @@ struct tenon_conn {
     uint16_t rule;
     uint16_t sent_code;
     uint16_t received_code;
-    uint8_t cause;
+    uint8_t event_type; /* of the current event */
     uint8_t reason_size; /* of the peer's reason, kept in rx */
 
     /* permessage-deflate: the windows that were agreed on */
@@ -244,6 +244,9 @@ static inline void tenon_conn_detain(tenon_conn *conn)
 #endif
 }
 
+/* Whether text with these RSV bits is checked to be UTF-8. */
+TENON_INTERNAL int tenon_conn_checks(const tenon_conn *conn, uint32_t rsv);
+
 /* RSV bits that are not the library's own. */
 static inline uint8_t tenon_conn_foreign(const tenon_conn *conn)
 {
@@ -259,8 +262,10 @@ static inline void tenon_stats_add(tenon_stats *stats, size_t which, size_t n)
 }
 #if TENON_SMALL
 TENON_INTERNAL void tenon_conn_count(tenon_conn *conn, size_t which, size_t n);
+TENON_INTERNAL void tenon_conn_count_one(tenon_conn *conn, size_t which);
 #else
 #define tenon_conn_count(conn, which, n) tenon_stats_add((conn)->stats, which, n)
+#define tenon_conn_count_one(conn, which) tenon_stats_add((conn)->stats, which, 1)
 #endif
 
 /* next.c: tenon_next for who is allowed to call it, tenon_run inside its guard too. */
@@ -352,7 +357,7 @@ TENON_INTERNAL void tenon_send_close(tenon_conn *conn, uint16_t code, size_t rea
  * have; and frames, for which there is room, put. */
 TENON_INTERNAL int tenon_send_has_room(const tenon_conn *conn, size_t payload);
 TENON_INTERNAL size_t tenon_send_frame_max(const tenon_conn *conn);
-TENON_INTERNAL int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, int fin);
+TENON_INTERNAL int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, unsigned fin);
 /* Refuses for want of so much room, or of the block to compress with. */
 TENON_INTERNAL int tenon_send_check_room(tenon_conn *conn, uint64_t need);
 TENON_INTERNAL int tenon_send_check_block(tenon_conn *conn);

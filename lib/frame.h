@@ -6,7 +6,8 @@
 #include "base.h"
 #include "tenon/frame.h"
 
-/* Octet 0: the bit of control opcodes. */
+/* Octet 0: the bit of a message's last frame, and that of control opcodes. */
+#define TENON_FIN_BIT 0x80u
 #define TENON_CONTROL_BIT 0x08
 
 /* Octet 1: the mask bit, and a length up to 125, or how many octets of length follow. */

@@ -30,7 +30,7 @@ uint64_t tenon_recv_limit(const tenon_conn *conn)
         return config->max_message;
     if (!tenon_recv_whole(conn))
         return PAYLOAD_MAX;
-    return conn->rx != NULL && conn->room < standard ? conn->room : standard;
+    return conn->room > 0 && conn->room < standard ? conn->room : standard;
 }
 
 /* ------------------------------------------------------------- frame headers */
@@ -106,19 +106,13 @@ static uint16_t take_header(tenon_conn *conn, uint8_t octet)
     return rule;
 }
 
-static int text_checked(const tenon_conn *conn, uint8_t first)
-{
-    return (conn->bits & BIT_OPAQUE) == 0 &&
-           ((conn->config->flags & TENON_RELAY) == 0 || (first & tenon_conn_foreign(conn)) == 0);
-}
-
 static void begin_frame(tenon_conn *conn)
 {
     tenon_header_in *h = &conn->u.frame.header;
     conn->u.frame.left = h->size;
     h->have = 0;
     conn->inside = INSIDE;
-    tenon_conn_count(conn, STAT(frames_in), 1);
+    tenon_conn_count_one(conn, STAT(frames_in));
     if (is_control(h->first)) {
         if (conn->controls < TENON_OFF - 1)
             conn->controls++;
@@ -126,7 +120,7 @@ static void begin_frame(tenon_conn *conn)
         return;
     }
     tenon_message_begin(&conn->u.frame.message, h->first, is_compressed(conn, h->first) ? 0 : h->size,
-                        text_checked(conn, h->first));
+                        tenon_conn_checks(conn, h->first));
     if (h->size > 0)
         conn->controls = 0;
 }
@@ -181,7 +175,7 @@ static size_t fetch(tenon_conn *conn, tenon_utf8 *text, uint8_t *dst, size_t n)
 
 static int ping_arrived(tenon_conn *conn, const uint8_t *payload, size_t n)
 {
-    tenon_conn_count(conn, STAT(pings_in), 1);
+    tenon_conn_count_one(conn, STAT(pings_in));
     if ((conn->config->flags & TENON_RELAY) == 0)
         tenon_send_pong(conn, payload, n);
     return tenon_conn_event(conn, TENON_EV_PING, payload, n);
@@ -199,7 +193,7 @@ static int is_own_pong(const tenon_conn *conn, const uint8_t *payload, size_t n)
 static int pong_arrived(tenon_conn *conn, const uint8_t *payload, size_t n)
 {
     int step = tenon_conn_event(conn, TENON_EV_PONG, payload, n);
-    tenon_conn_count(conn, STAT(pongs_in), 1);
+    tenon_conn_count_one(conn, STAT(pongs_in));
     if (is_own_pong(conn, payload, n)) {
         uint64_t rtt = conn->now - conn->ping;
         conn->bits &= ~BIT_PING_SENT;
@@ -216,33 +210,36 @@ static int close_arrived(tenon_conn *conn)
     size_t n = (size_t)conn->u.frame.header.size;
     uint16_t code = TENON_CLOSE_NONE;
     if (n >= 2) {
+        n -= 2;
         code = (uint16_t)(conn->rx[0] << 8 | conn->rx[1]);
-        conn->reason_size = (uint8_t)(n - 2);
+        conn->reason_size = (uint8_t)n;
     }
     conn->received_code = code;
     conn->bits |= BIT_CLOSE_RECEIVED;
     tenon_conn_blame(conn, TENON_REMOTE);
     tenon_conn_hang_up(conn, (conn->config->flags & TENON_RELAY) == 0 ? code : 0);
-    n = conn->reason_size;
     return tenon_conn_event(conn, TENON_EV_CLOSE, n > 0 ? conn->rx + 2 : NULL, n);
 }
 
 /* Checks the payload of a Close as it comes: octets i..to of it are new. */
-static TENON_SMALL_APART int judge_close(tenon_conn *conn, size_t i, size_t to)
+static int judge_close(tenon_conn *conn, size_t i, size_t to)
 {
     tenon_utf8 *reason = &conn->u.frame.reason;
     uint16_t rule = TENON_RULE_NONE;
-    for (; rule == TENON_RULE_NONE && i < to; i++) {
-        if (i == 1 && !tenon_close_code_valid((uint32_t)(conn->rx[0] << 8 | conn->rx[1])))
-            rule = TENON_RULE_CLOSE_CODE;
-        else if (i > 1 && tenon_utf8_check(reason, conn->rx + i, 1) == 0)
-            rule = TENON_RULE_CLOSE_UTF8;
-    }
-    if (rule == TENON_RULE_NONE && conn->u.frame.left == 0 && reason->need > 0)
-        rule = TENON_RULE_CLOSE_UTF8;
-    if (rule == TENON_RULE_NONE)
+    if (to < 2)
         return 1;
-    tenon_conn_fail(conn, rule, conn->offset - to + i - 1);
+    if (i < 2 && !tenon_close_code_valid((uint32_t)(conn->rx[0] << 8 | conn->rx[1]))) {
+        rule = TENON_RULE_CLOSE_CODE;
+        i = 1;
+    } else {
+        i = i < 2 ? 2 : i;
+        i += tenon_utf8_check(reason, conn->rx + i, to - i);
+        if (i == to && ((uint32_t)conn->u.frame.left > 0 || reason->need == 0))
+            return 1;
+        rule = TENON_RULE_CLOSE_UTF8;
+        i -= i == to;
+    }
+    tenon_conn_fail(conn, rule, conn->offset - (to - i));
     return 0;
 }
 
@@ -278,7 +275,7 @@ static TENON_SMALL_APART int control_step(tenon_conn *conn)
         fetch(conn, NULL, payload + have, n);
     if (opcode == TENON_OP_CLOSE && !judge_close(conn, have, have + n))
         return STEP_AGAIN;
-    if (conn->u.frame.left > 0)
+    if ((uint32_t)conn->u.frame.left > 0)
         return STEP_IDLE;
     conn->bits |= where;
     conn->inside = 0;
@@ -293,7 +290,7 @@ void tenon_recv_done(tenon_conn *conn)
 {
     tenon_message_end(&conn->u.frame.message);
     conn->held = 0;
-    tenon_conn_count(conn, STAT(messages_in), 1);
+    tenon_conn_count_one(conn, STAT(messages_in));
 }
 
 int tenon_recv_frame_done(tenon_conn *conn)
@@ -350,7 +347,7 @@ static int is_direct(const tenon_conn *conn, int whole, size_t n)
 
 /* Octets of a message, n of them lent: to be told once it is whole, or as they come.
  * drop: they are checked, and told to nobody. */
-static int payload_step(tenon_conn *conn, int whole, int drop, size_t n)
+static TENON_SMALL_INLINE int payload_step(tenon_conn *conn, int whole, int drop, size_t n)
 {
     size_t room = conn->room;
     unsigned flags = whole ? 0 : conn->u.frame.header.first & 0x70u;
@@ -395,8 +392,6 @@ static int data_step(tenon_conn *conn)
 
 int tenon_recv_step(tenon_conn *conn)
 {
-    conn->bits &= ~BIT_WANTS_RX;
-    conn->deflate &= (uint8_t)~DEFLATE_WANTS_INFLATE;
     if (conn->bits & BIT_BAD_TEXT) {
         conn->bits &= ~BIT_BAD_TEXT;
         tenon_conn_fail(conn, conn->rule, conn->fault);

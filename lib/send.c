@@ -45,16 +45,16 @@ static size_t frame_max(const tenon_conn *conn)
     return tenon_limit(conn->config->max_frame_out, 65536);
 }
 
-static const struct tenon_transform *transform(const tenon_conn *conn)
+static TENON_SMALL_INLINE const struct tenon_transform *transform(const tenon_conn *conn)
 {
     return conn->deflate & DEFLATE_ON ? conn->config->transform : NULL;
 }
 
 static TENON_SMALL_INLINE void count_frame(tenon_conn *conn, uint8_t first)
 {
-    tenon_conn_count(conn, STAT(frames_out), 1);
+    tenon_conn_count_one(conn, STAT(frames_out));
     if ((first & 0x88) == 0x80)
-        tenon_conn_count(conn, STAT(messages_out), 1);
+        tenon_conn_count_one(conn, STAT(messages_out));
     if (conn->stats->queue_peak < conn->queue.used)
         conn->stats->queue_peak = conn->queue.used;
 }
@@ -257,7 +257,7 @@ void tenon_send_waiting(tenon_conn *conn)
 void tenon_send_pong(tenon_conn *conn, const uint8_t *payload, size_t n)
 {
     if ((conn->bits & BIT_PONG_PENDING) != 0 || conn->queue.size == 0)
-        tenon_conn_count(conn, STAT(pongs_skipped), 1);
+        tenon_conn_count_one(conn, STAT(pongs_skipped));
     if (conn->queue.size == 0)
         return;
     if (n > 0)
@@ -345,8 +345,8 @@ static TENON_SMALL_INLINE uint64_t framed_size(const tenon_conn *conn, size_t n,
 }
 
 /* All of data, in as many frames as it takes. first: opcode and RSV bits of the
- * first of them; fin: the last of them ends the message. */
-int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, int fin)
+ * first of them; fin: TENON_FIN_BIT if the last of them ends the message, else 0. */
+int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, unsigned fin)
 {
     size_t max = frame_max(conn);
     while (n > max) {
@@ -357,7 +357,7 @@ int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint8_t *data, size
         data += max;
         n -= max;
     }
-    return put_frame(conn, (uint8_t)(first | (fin ? 0x80 : 0)), data, n);
+    return put_frame(conn, (uint8_t)(first | fin), data, n);
 }
 
 /* Whether a data send is compressed. */
@@ -368,7 +368,7 @@ static TENON_SMALL_INLINE int is_compressed(const tenon_conn *conn, size_t n, ui
 
 /* A part of a message as it is, judged and put: all of it or nothing. first: opcode and
  * RSV bits; 0 for a part that goes on. */
-static TENON_SMALL_INLINE int put_part(tenon_conn *conn, unsigned first, const void *data, size_t n, int fin)
+static TENON_SMALL_INLINE int put_part(tenon_conn *conn, unsigned first, const void *data, size_t n, unsigned fin)
 {
     int status = tenon_send_check_room(conn, framed_size(conn, n, frame_max(conn)));
     return status == TENON_OK ? tenon_send_frames(conn, (uint8_t)first, (const uint8_t *)data, n, fin) : status;
@@ -377,9 +377,7 @@ static TENON_SMALL_INLINE int put_part(tenon_conn *conn, unsigned first, const v
 /* Whether this send is to be checked to be UTF-8. */
 static TENON_SMALL_INLINE int text_checked(const tenon_conn *conn, int opcode, uint32_t flags)
 {
-    if (opcode != TENON_TEXT || (flags & TENON_TRUSTED) != 0 || (conn->bits & BIT_OPAQUE) != 0)
-        return 0;
-    return (conn->config->flags & TENON_RELAY) == 0 || (flags & tenon_conn_foreign(conn)) == 0;
+    return opcode == TENON_TEXT && (flags & TENON_TRUSTED) == 0 && tenon_conn_checks(conn, flags);
 }
 
 static int is_utf8(const void *data, size_t n)
@@ -434,7 +432,7 @@ int tenon_send(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_
         return status;
     if (is_compressed(conn, n, flags))
         return conn->config->transform->put(conn, (uint8_t)(first | TENON_RSV1), (const uint8_t *)data, n, 1);
-    return put_part(conn, first, data, n, 1);
+    return put_part(conn, first, data, n, TENON_FIN_BIT);
 }
 
 int tenon_send_part(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags)
@@ -460,7 +458,7 @@ int tenon_send_part(tenon_conn *conn, int opcode, const void *data, size_t n, ui
     if (compress)
         status = transform(conn)->put(conn, (uint8_t)first, (const uint8_t *)data, n, last);
     else
-        status = put_part(conn, first, data, n, last);
+        status = put_part(conn, first, data, n, last ? TENON_FIN_BIT : 0);
     if (status != TENON_OK)
         return status;
     if (begins)
@@ -541,7 +539,7 @@ static int send_deflated(tenon_conn *conn, const tenon_prepared *prepared, uint3
     unsigned opcode = prepared->opcode | (unsigned)TENON_RSV1 | rsv_of(flags);
     int status = check_whole(conn, prepared->opcode, prepared->data, prepared->data_size, flags | TENON_TRUSTED);
     if (status == TENON_OK && (flags & TENON_COPY) != 0)
-        status = put_part(conn, opcode, prepared->deflated, prepared->deflated_size, 1);
+        status = put_part(conn, opcode, prepared->deflated, prepared->deflated_size, TENON_FIN_BIT);
     else if (status == TENON_OK)
         status = begin_ref(conn, opcode, prepared->deflated, prepared->deflated_size, 0, cookie);
     if (status == TENON_OK)
@@ -593,9 +591,9 @@ static int check_close(const tenon_conn *conn, int code, const char *reason, siz
 {
     if (conn == NULL || (reason == NULL && n > 0))
         return TENON_ERR_NULL;
-    if (code == TENON_CLOSE_NONE ? n > 0
-                                 : !tenon_close_code_valid((uint32_t)code) ||
-                                       (code == TENON_CLOSE_EXTENSION && !is_client(conn)))
+    if (code == TENON_CLOSE_NONE)
+        return n > 0 ? TENON_ERR_CODE : TENON_OK;
+    if (!tenon_close_code_valid((uint32_t)code) || (code == TENON_CLOSE_EXTENSION && !is_client(conn)))
         return TENON_ERR_CODE;
     if (n > TENON_REASON_MAX)
         return TENON_ERR_CONTROL_SIZE;
@@ -604,12 +602,13 @@ static int check_close(const tenon_conn *conn, int code, const char *reason, siz
 
 int tenon_close(tenon_conn *conn, int code, const char *reason, size_t n)
 {
-    int status = check_close(conn, code, reason, n);
+    int state, status = check_close(conn, code, reason, n);
     if (status != TENON_OK)
         return status;
-    if (conn->phase >= TENON_PHASE_END)
+    state = tenon_state(conn);
+    if (state == TENON_CLOSED)
         return TENON_ERR_STATE;
-    if (tenon_state(conn) == TENON_CONNECTING || conn->phase == TENON_PHASE_BODY) {
+    if (state == TENON_CONNECTING || conn->phase == TENON_PHASE_BODY) {
         tenon_conn_fault(conn, TENON_RULE_NONE, 0);
         tenon_conn_end(conn);
         return TENON_OK;
