@@ -326,11 +326,12 @@ void tenon_conn_count_one(tenon_conn *conn, size_t which)
 }
 #endif
 
+#if TENON_SMALL
 int tenon_conn_checks(const tenon_conn *conn, uint32_t rsv)
 {
-    return (conn->bits & BIT_OPAQUE) == 0 &&
-           ((conn->config->flags & TENON_RELAY) == 0 || (rsv & tenon_conn_foreign(conn)) == 0);
+    return tenon_checks_text(conn, rsv);
 }
+#endif
 
 /* ------------------------------------------------------------------- input */
 

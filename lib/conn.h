@@ -244,14 +244,23 @@ static inline void tenon_conn_detain(tenon_conn *conn)
 #endif
 }
 
-/* Whether text with these RSV bits is checked to be UTF-8. */
-TENON_INTERNAL int tenon_conn_checks(const tenon_conn *conn, uint32_t rsv);
-
 /* RSV bits that are not the library's own. */
 static inline uint8_t tenon_conn_foreign(const tenon_conn *conn)
 {
     return conn->deflate & DEFLATE_ON ? TENON_RSV2 | TENON_RSV3 : TENON_RSV1 | TENON_RSV2 | TENON_RSV3;
 }
+
+/* Whether text with these RSV bits is checked to be UTF-8. */
+static inline int tenon_checks_text(const tenon_conn *conn, uint32_t rsv)
+{
+    return (conn->bits & BIT_OPAQUE) == 0 &&
+           ((conn->config->flags & TENON_RELAY) == 0 || (rsv & tenon_conn_foreign(conn)) == 0);
+}
+#if TENON_SMALL
+TENON_INTERNAL int tenon_conn_checks(const tenon_conn *conn, uint32_t rsv);
+#else
+#define tenon_conn_checks(conn, rsv) tenon_checks_text(conn, rsv)
+#endif
 
 /* Adds to a counter, if they are wanted. */
 #define STAT(member) offsetof(tenon_stats, member)
