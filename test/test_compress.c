@@ -442,6 +442,51 @@ static void test_frames_of_any_length_fit(void **state)
     }
 }
 
+static size_t tight;
+
+static size_t tight_bound(size_t n)
+{
+    (void)n;
+    return tight;
+}
+
+/* With a codec whose bound leaves nothing over, the room that a send asks for is enough
+ * for the headers too: in a ring of any size it goes out whole, or is refused. */
+static void test_room_by_a_tight_bound(void **state)
+{
+    static const size_t sizes[] = {50, 200};
+    tenon_codec codec = tenon_zlib;
+    size_t r, i, more;
+    (void)state;
+    codec.bound = tight_bound;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (i = 0; i < COUNT_OF(sizes); i++) {
+            unsigned sent = 0;
+            for (more = 0; more < 60; more++) {
+                setup s = setup_of(roles[r]);
+                int status;
+                pair p;
+                tight = sizes[i] + 10; /* a stored block, a flush */
+                s.codec = &codec;
+                s.more = 5000;
+                s.tx = 2048;
+                pair_open(&p, &s);
+                assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, noise, 2048 - TENON_TX_RESERVE - tight - more,
+                                            TENON_UNCOMPRESSED), TENON_OK);
+                status = tenon_send(p.b.conn, TENON_BINARY, noise, sizes[i], TENON_COMPRESS);
+                assert_true(status == TENON_OK || status == TENON_ERR_AGAIN);
+                sent += status == TENON_OK;
+                flush_out(&p.b);
+                assert_message(&p, 0x82, noise, 2048 - TENON_TX_RESERVE - tight - more, NULL);
+                if (status == TENON_OK)
+                    assert_message(&p, 0xc2, noise, sizes[i], NULL);
+                pair_close(&p);
+            }
+            assert_true(sent > 0 && sent < 60);
+        }
+    }
+}
+
 /* --------------------------------------------------------------------------- blocks */
 
 /* A send without the block is refused, and asks for it; WRITABLE comes with it. */
@@ -1049,6 +1094,7 @@ int main(void)
         cmocka_unit_test(test_reference_that_waits_is_cut),
         cmocka_unit_test(test_again_and_too_big),
         cmocka_unit_test(test_frames_of_any_length_fit),
+        cmocka_unit_test(test_room_by_a_tight_bound),
         cmocka_unit_test(test_wants_deflate),
         cmocka_unit_test(test_wants_deflate_no_longer),
         cmocka_unit_test(test_taking_the_block_back),

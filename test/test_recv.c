@@ -183,6 +183,9 @@ static void test_own_pong(void **state)
         assert_pong(&b, number, 4, 1);
         assert_pong(&b, number, 4, 0); /* was answered */
     }
+    assert_int_equal(tenon_close(b.conn, 1000, NULL, 0), TENON_OK);
+    flush_out(&b);
+    assert_pong(&b, number, 4, 0); /* a Close that went out is no Ping */
     bench_stop(&b);
 }
 
