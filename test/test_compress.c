@@ -688,6 +688,53 @@ static void test_wants_inflate(void **state)
     }
 }
 
+static void set_off_idle(pair *p)
+{
+    p->b.config.idle_ms = 1000;
+    assert_int_equal(tenon_tick(p->b.conn, 5), TENON_OK);
+    assert_int_equal(tenon_deadline(p->b.conn), 1005);
+}
+
+/* No deadline is told while memory is wanted, also when all input was taken in: for the
+ * block, behind a header; for more rx, in the middle of what is inflated. */
+static void test_no_deadline_while_wanted(void **state)
+{
+    static uint8_t data[2000];
+    uint8_t octets[64], *packed, *rx = malloc(4096);
+    setup s = setup_of(TENON_CLIENT);
+    size_t size;
+    pair p;
+    (void)state;
+    s.no_blocks = 1;
+    pair_open(&p, &s);
+    set_off_idle(&p);
+    give(&p.b, "\xc1\x07", 2);
+    assert_none(&p.b);
+    assert_true(has(&p, TENON_WANTS_INFLATE));
+    assert_true(tenon_deadline(p.b.conn) == TENON_NEVER);
+    lend_blocks(&p, 0);
+    assert_int_equal(tenon_deadline(p.b.conn), 1005);
+    pair_close(&p);
+    s.no_blocks = 0;
+    s.rx = TENON_RX_MIN;
+    s.max_message = sizeof data;
+    pair_open(&p, &s);
+    set_off_idle(&p);
+    packed = peer_pack(&p, data, sizeof data, &size);
+    give(&p.b, octets, peer_frame(TENON_CLIENT, octets, 0xc2, packed, size));
+    assert_none(&p.b);
+    assert_true(has(&p, TENON_WANTS_RX));
+    assert_true(tenon_deadline(p.b.conn) == TENON_NEVER);
+    assert_int_equal(tenon_lend_rx(p.b.conn, rx, 4096), TENON_OK);
+    assert_next(&p.b, TENON_EV_DATA);
+    assert_data(&p.b, data, sizeof data);
+    assert_none(&p.b);
+    assert_int_equal(tenon_deadline(p.b.conn), 1005);
+    free(packed);
+    pair_close(&p);
+    free(rx);
+}
+
 /* A frame without payload wants the block too; and the end of the stream does not
  * overtake what waits for it. */
 static void test_wants_inflate_for_nothing(void **state)
@@ -1100,6 +1147,7 @@ int main(void)
         cmocka_unit_test(test_taking_the_block_back),
         cmocka_unit_test(test_taking_the_other_block_back),
         cmocka_unit_test(test_wants_inflate),
+        cmocka_unit_test(test_no_deadline_while_wanted),
         cmocka_unit_test(test_wants_inflate_for_nothing),
         cmocka_unit_test(test_lend_errors),
         cmocka_unit_test(test_prepared),

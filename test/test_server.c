@@ -550,6 +550,47 @@ static void test_limits(void **state)
     }
 }
 
+/* Those that stand in tenon.h, for a config that names none: at n and n + 1. */
+static void test_standard_limits(void **state)
+{
+    static const struct {
+        size_t target, headers, head;
+        const char *status;
+    } rows[] = {{8192, 0, 0, NULL},  {8193, 0, 0, "414"},  {1, 100, 0, NULL},
+                {1, 101, 0, "431"}, {1, 0, 16384, NULL}, {1, 0, 16385, "431"}};
+    size_t i, k;
+    (void)state;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        char *head = malloc(20000), *end = head;
+        bench b;
+        end += sprintf(end, "GET /");
+        for (k = 1; k < rows[i].target; k++)
+            *end++ = 'a';
+        end += sprintf(end, "%s", strchr(REQUEST_FIELDS, '\r') - 9);
+        for (k = 5; k < rows[i].headers; k++)
+            end += sprintf(end, "A: b\r\n");
+        if (rows[i].head > 0) {
+            end += sprintf(end, "A: ");
+            while (end - head + 4 < (long)rows[i].head)
+                *end++ = 'a';
+            end += sprintf(end, "\r\n");
+        }
+        (void)sprintf(end, "\r\n");
+        bench_server(&b);
+        bench_start(&b, 20000, 1024);
+        give_text(&b, head);
+        if (rows[i].status == NULL) {
+            assert_next(&b, TENON_EV_REQUEST);
+        } else {
+            assert_none(&b);
+            flush_out(&b);
+            assert_memory_equal(b.wire + 9, rows[i].status, 3);
+        }
+        bench_stop(&b);
+        free(head);
+    }
+}
+
 /* rx is the limit of a head where it is the smaller one; without rx it is waited for. */
 static void test_small_rx(void **state)
 {
@@ -625,6 +666,7 @@ int main(void)
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_no_tx),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_standard_limits),
         cmocka_unit_test(test_small_rx),
         cmocka_unit_test(test_relend),
     };
