@@ -33,6 +33,8 @@ static void test_fits(void **state)
     assert_true(tenon_message_fits(&message, 0x00, 3, 10));
     assert_false(tenon_message_fits(&message, 0x80, 4, 10));
     assert_true(tenon_message_fits(&message, 0x82, 10, 10)); /* a new one does not count the old */
+    assert_true(tenon_message_fits(&message, 0x81, 10, 10));
+    assert_true(tenon_message_fits(&message, 0x01, 10, 10));
     assert_true(tenon_message_fits(&message, 0x80, most - 7, most));
     assert_false(tenon_message_fits(&message, 0x80, most - 6, most));
     assert_false(tenon_message_fits(&message, 0x80, most, most));

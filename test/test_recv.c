@@ -140,6 +140,31 @@ static void test_frame_in_a_payload(void **state)
     }
 }
 
+/* Each message has the whole limit for itself, of either type, in frames too. */
+static void test_limit_of_each(void **state)
+{
+    size_t r;
+    unsigned opcode, i;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        bench b;
+        bench_config(&b, roles[r]);
+        b.config.max_message = 6;
+        bench_open_sized(&b, 4096, 4096);
+        for (i = 0; i < 4; i++) {
+            for (opcode = TENON_TEXT; opcode <= TENON_BINARY; opcode++) {
+                give_frame(&b, (uint8_t)opcode, "abc", 3);
+                assert_none(&b);
+                give_frame(&b, 0x80, "def", 3);
+                assert_next(&b, TENON_EV_DATA);
+                assert_data(&b, "abcdef", 6);
+                assert_none(&b);
+            }
+        }
+        bench_stop(&b);
+    }
+}
+
 static void assert_pong(bench *b, const uint8_t *payload, size_t n, int own)
 {
     give_frame(b, 0x8a, payload, n);
@@ -1541,6 +1566,7 @@ int main(void)
         cmocka_unit_test(test_empty_fragments_without_rx),
         cmocka_unit_test(test_chunks_of_const_want_rx),
         cmocka_unit_test(test_frame_in_a_payload),
+        cmocka_unit_test(test_limit_of_each),
         cmocka_unit_test(test_own_pong),
         cmocka_unit_test(test_needs_more_than_there_can_be),
     };
