@@ -516,6 +516,71 @@ static void test_no_tx(void **state)
     bench_stop(&b);
 }
 
+/* Who was too slow: the client, in the middle of its head, or the program. */
+static void test_timeout_status(void **state)
+{
+    size_t i;
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        bench b;
+        bench_server(&b);
+        b.config.handshake_ms = 1000;
+        bench_start(&b, 1024, 1024);
+        assert_int_equal(tenon_tick(b.conn, 0), TENON_OK);
+        give_text(&b, i ? REQUEST : "GET / HTTP/1.1\r\n");
+        if (i)
+            assert_next(&b, TENON_EV_REQUEST);
+        assert_none(&b);
+        assert_int_equal(tenon_tick(b.conn, 1000), TENON_OK);
+        assert_none(&b);
+        assert_sent(&b, i ? "HTTP/1.1 503" : "HTTP/1.1 408");
+        run_to_closed(&b);
+        assert_int_equal(b.event.rule, TENON_RULE_HANDSHAKE_TIMEOUT);
+        bench_stop(&b);
+    }
+}
+
+/* The head of a rejection may leave no room for the one octet of its body. */
+static void test_reject_exact_room(void **state)
+{
+    enum { RING = TENON_TX_MIN - TENON_TX_RESERVE };
+    char value[RING + 1];
+    size_t n, size = 0;
+    int status = TENON_OK;
+    (void)state;
+    memset(value, 'v', sizeof value);
+    for (n = 1; n < RING && status == TENON_OK; n++) {
+        tenon_header header = {"X", value, 1, n};
+        tenon_refusal refusal;
+        bench b;
+        memset(&refusal, 0, sizeof refusal);
+        refusal.size = (uint32_t)sizeof refusal;
+        refusal.status = 403;
+        refusal.flags = TENON_COPY;
+        refusal.headers = &header;
+        refusal.header_count = 1;
+        refusal.body = "b";
+        refusal.body_size = 1;
+        bench_server(&b);
+        bench_start(&b, 1024, TENON_TX_MIN);
+        give_text(&b, REQUEST);
+        assert_next(&b, TENON_EV_REQUEST);
+        status = tenon_reject(b.conn, &refusal);
+        flush_out(&b);
+        if (status == TENON_OK) {
+            size = b.wire_size;
+            assert_memory_equal(b.wire, "HTTP/1.1 403", 12);
+            assert_int_equal(b.wire[size - 1], 'b');
+        } else {
+            assert_int_equal(status, TENON_ERR_TOO_BIG);
+            assert_int_equal(b.wire_size, 0);
+        }
+        bench_stop(&b);
+    }
+    assert_int_equal(status, TENON_ERR_TOO_BIG);
+    assert_int_equal(size, RING); /* the last one that was taken */
+}
+
 /* -------------------------------------------------------------------- limits */
 
 static void try_limit(uint32_t *limit_of_config, bench *b, uint32_t limit, const char *request, const char *status)
@@ -665,6 +730,8 @@ int main(void)
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_no_tx),
+        cmocka_unit_test(test_timeout_status),
+        cmocka_unit_test(test_reject_exact_room),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_standard_limits),
         cmocka_unit_test(test_small_rx),
