@@ -366,10 +366,17 @@ static void test_early(void **state)
     bench b;
     (void)state;
     start(&b);
+    assert_none(&b); /* it may take its time to ask */
+    assert_int_equal(tenon_state(b.conn), TENON_CONNECTING);
     give_text(&b, "HTTP/1.1 408 Request Timeout\r\n\r\n");
     assert_next(&b, TENON_EV_CLOSED);
     assert_int_equal(b.event.rule, TENON_RULE_EARLY);
     assert_int_equal(b.event.offset, 0);
+    bench_stop(&b);
+    start(&b);
+    give_text(&b, "H"); /* one octet is enough */
+    assert_next(&b, TENON_EV_CLOSED);
+    assert_int_equal(b.event.rule, TENON_RULE_EARLY);
     bench_stop(&b);
 }
 
