@@ -1017,6 +1017,32 @@ static int refusing_inflate(void *memory, size_t size, unsigned bits)
     return TENON_ERR_SIZE;
 }
 
+static unsigned begun[3];
+
+static int noting_deflate(void *memory, size_t size, unsigned bits, unsigned memory_level, unsigned level)
+{
+    begun[0] = bits;
+    begun[1] = memory_level;
+    begun[2] = level;
+    return tenon_zlib.deflate_begin(memory, size, bits, memory_level, level);
+}
+
+/* The codec is told the standards that stand in deflate.h. */
+static void test_standards(void **state)
+{
+    tenon_codec noting = tenon_zlib;
+    setup s = setup_of(TENON_SERVER);
+    pair p;
+    (void)state;
+    noting.deflate_begin = noting_deflate;
+    s.codec = &noting;
+    pair_open(&p, &s);
+    assert_int_equal(begun[0], 15);
+    assert_int_equal(begun[1], 8);
+    assert_int_equal(begun[2], 6);
+    pair_close(&p);
+}
+
 /* A block that the codec cannot use is not lent. */
 static void test_codec_refuses(void **state)
 {
@@ -1155,6 +1181,7 @@ int main(void)
         cmocka_unit_test(test_codec_failure),
         cmocka_unit_test(test_codec_failure_before_a_close),
         cmocka_unit_test(test_random_failure),
+        cmocka_unit_test(test_standards),
         cmocka_unit_test(test_codec_refuses),
         cmocka_unit_test(test_config_errors),
         cmocka_unit_test(test_wants_both),

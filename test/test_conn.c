@@ -562,6 +562,23 @@ static void test_lend_rx_after_a_failure(void **state)
     bench_stop(&b);
 }
 
+/* An abort leaves nothing of what was lent. */
+static void test_nothing_to_unlend(void **state)
+{
+    const void *rest;
+    size_t n = 99;
+    bench b;
+    (void)state;
+    bench_open(&b, CLIENT);
+    give(&b, "\x81\x01" "a" "\x81\x01" "b", 6);
+    assert_next(&b, TENON_EV_DATA);
+    assert_int_equal(tenon_abort(b.conn, TENON_LOCAL), TENON_OK);
+    assert_int_equal(tenon_unlend(b.conn, &rest, &n), TENON_OK);
+    assert_int_equal(n, 0);
+    assert_next(&b, TENON_EV_CLOSED);
+    bench_stop(&b);
+}
+
 /* ------------------------------------------------------------------ re-entry */
 
 static int nested(tenon_conn *conn, const tenon_event *event, void *user)
@@ -1346,6 +1363,7 @@ int main(void)
         cmocka_unit_test(test_data_after_close),
         cmocka_unit_test(test_lend_rx_without_a_head),
         cmocka_unit_test(test_lend_rx_after_a_failure),
+        cmocka_unit_test(test_nothing_to_unlend),
         cmocka_unit_test(test_grant_again),
         cmocka_unit_test(test_grant),
         cmocka_unit_test(test_stats),

@@ -167,14 +167,18 @@ static void test_limit_of_each(void **state)
 
 static void assert_pong(bench *b, const uint8_t *payload, size_t n, int own)
 {
+    uint64_t before = b->stats.pongs_in;
     give_frame(b, 0x8a, payload, n);
     assert_next(b, TENON_EV_PONG);
     assert_data(b, payload, n);
     assert_int_equal((b->event.flags & TENON_OWN) != 0, own);
+    assert_int_equal(b->event.rtt_ms, own ? 40 : 0);
+    assert_int_equal(b->stats.pongs_in, before + 1);
     assert_none(b);
 }
 
-/* A Pong answers the library's own Ping when all its octets are the same, and once. */
+/* A Pong answers the library's own Ping, 40 ms old here, when all its octets are the
+ * same, and once. */
 static void test_own_pong(void **state)
 {
     static const uint8_t zeros[4] = {0};
@@ -192,6 +196,7 @@ static void test_own_pong(void **state)
         assert_int_equal(tenon_tick(b.conn, 1000 * round), TENON_OK);
         assert_none(&b);
         flush_out(&b);
+        assert_int_equal(tenon_tick(b.conn, 1000 * round + 40), TENON_OK);
         assert_int_equal(wire_next(&b, &frame), 1);
         assert_int_equal(frame.first, 0x89);
         assert_int_equal(frame.size, 4);
