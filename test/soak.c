@@ -289,9 +289,9 @@ static void run_one(uint64_t number)
 {
     begin(number);
     while (duet_go(&pair)) {
-        pair.wake = next_wake();
         if (once_in(plan.jump))
             pair.now += draw_to(1 + draw_to(60000));
+        pair.wake = next_wake();
         if (++plan.turns == 20000) /* pings keep it alive for ever */
             (void)duet_abort(pair.client.closed ? &pair.server : &pair.client, TENON_LOCAL);
         if (plan.turns > 40000)
