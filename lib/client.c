@@ -30,7 +30,7 @@ static void client_begin(tenon_conn *conn)
 /* 100, 102, 103: the answer is still to come (RFC 9110, 15.2). */
 static int skip_interim(tenon_conn *conn)
 {
-    if (++conn->u.opening.interim > INTERIM_MAX)
+    if (++conn->u.opening.role.interim > INTERIM_MAX)
         return give_up(conn, TENON_RULE_INTERIM, conn->offset - 1);
     conn->held = 0;
     client_begin(conn);
@@ -75,23 +75,25 @@ static int show_response(tenon_conn *conn, uint16_t status, const tenon_fields *
 /* The server says that it switched protocols. */
 static int judge_switch(tenon_conn *conn, tenon_str line, const tenon_fields *fields)
 {
-    tenon_verdict verdict;
-    char key[TENON_KEY_SIZE + 1];
-    uint32_t flags = conn->config->flags;
-    verdict.size = (uint32_t)sizeof verdict;
+    const struct tenon_transform *transform = conn->config->transform;
+    tenon_str subprotocol;
+    const char *at;
+    uint16_t rule;
     if (line.data[7] == '0') /* HTTP/1.0 */
         return give_up(conn, TENON_RULE_HTTP_VERSION, conn->offset - 1);
-    tenon_key_make(conn->u.opening.nonce, key);
-    if (conn->config->transform != NULL)
-        flags |= TENON_CHOICE_DEFLATE;
-    tenon_answer_check(101, fields, conn->u.opening.request, key, flags, &verdict);
-    if (verdict.rule == TENON_RULE_NONE && conn->config->transform != NULL)
-        verdict.rule = conn->config->transform->judge(conn, fields, &verdict.at);
-    if (verdict.rule != TENON_RULE_NONE)
-        return give_up(conn, verdict.rule, tenon_conn_head_offset(conn, verdict.at));
-    tenon_conn_open(conn, verdict.subprotocol);
-    if (conn->config->transform != NULL)
-        conn->config->transform->opened(conn);
+    rule = tenon_switch_check(fields, conn->u.opening.digest, &subprotocol);
+    at = subprotocol.data;
+    if (rule == TENON_RULE_NONE)
+        rule = tenon_choice_check(fields, conn->u.opening.request,
+                                  conn->config->flags | (transform != NULL ? TENON_CHOICE_DEFLATE : 0), &subprotocol,
+                                  &at);
+    if (rule == TENON_RULE_NONE && transform != NULL)
+        rule = transform->judge(conn, fields, &at);
+    if (rule != TENON_RULE_NONE)
+        return give_up(conn, rule, tenon_conn_head_offset(conn, at));
+    tenon_conn_open(conn, subprotocol);
+    if (transform != NULL)
+        transform->opened(conn);
     return STEP_AGAIN;
 }
 
@@ -157,22 +159,28 @@ int tenon_config_client(tenon_config *config, size_t size)
     return status;
 }
 
-/* What stands in the head behind the subprotocols. Apart, so that nothing else stands upon
- * its text. */
-static TENON_APART int finish(const tenon_conn *conn, const tenon_request *request, tenon_text *text)
+/* The field of extensions. Apart, so that nothing else stands upon its text. */
+static TENON_APART void put_extensions(const tenon_conn *conn, const tenon_request *request, tenon_text *text)
 {
     char more[TENON_DEFLATE_TEXT];
     more[0] = '\0';
     if (conn->config->transform != NULL)
         conn->config->transform->offer(conn, more);
     tenon_extensions_put(text, tenon_string(request->extensions, 0), more);
-    return tenon_text_end(text, request->headers, request->header_count);
+}
+
+/* Draws a key. */
+static TENON_APART int draw_key(const tenon_conn *conn, char key[TENON_KEY_SIZE + 1])
+{
+    uint8_t nonce[16];
+    if (conn->config->random(conn->config->random_user, nonce, sizeof nonce) != 0)
+        return TENON_ERR_RANDOM;
+    return tenon_key_make(nonce, key);
 }
 
 int tenon_connect(tenon_conn *conn, const tenon_request *request)
 {
     tenon_text text;
-    uint8_t nonce[16];
     char key[TENON_KEY_SIZE + 1];
     int status;
     if (conn == NULL || request == NULL)
@@ -185,18 +193,18 @@ int tenon_connect(tenon_conn *conn, const tenon_request *request)
     if (conn->config->handshake != &client_handshake || conn->phase != TENON_PHASE_HEAD ||
         (conn->bits & BIT_REQUESTED) != 0)
         return TENON_ERR_STATE;
-    if (conn->config->random(conn->config->random_user, nonce, sizeof nonce) != 0)
+    if (draw_key(conn, key) != TENON_OK)
         return TENON_ERR_RANDOM;
-    tenon_key_make(nonce, key);
     text = tenon_queue_text(&conn->queue);
     status = tenon_client_request(request, key, &text);
-    if (status == TENON_OK)
-        status = finish(conn, request, &text);
     if (status != TENON_OK)
         return status;
+    put_extensions(conn, request, &text);
+    if (tenon_text_end(&text, request->headers, request->header_count) != TENON_OK)
+        return TENON_ERR_TOO_BIG;
     tenon_queue_commit(&conn->queue, &text);
     tenon_timer_output(conn);
-    memcpy(conn->u.opening.nonce, nonce, sizeof nonce);
+    tenon_key_digest(key, conn->u.opening.digest);
     conn->u.opening.request = request;
     conn->bits |= BIT_REQUESTED;
     return TENON_OK;

@@ -92,11 +92,13 @@ struct tenon_conn {
     union {
         struct {
             tenon_http1 http1;
-            uint8_t nonce[16];
+            uint8_t digest[20]; /* client: of the key, as the server has to answer */
+            union {
+                uint32_t interim; /* client: 1xx answers seen */
+                uint32_t key;     /* server: where in rx the key of the request is */
+            } role;
             tenon_str subprotocol;
             const tenon_request *request;
-            uint32_t interim; /* 1xx answers seen */
-            uint32_t key;     /* where in rx the key of the request is */
         } opening;
         uint64_t body_left; /* in PHASE_BODY: octets still to come */
         struct {

@@ -130,103 +130,96 @@ void tenon_trim(tenon_str *s)
         s->size--;
 }
 
-void tenon_take(tenon_str *rest, char end, tenon_str *part)
+/* The part of *rest in front of the first end, which stays there with all behind it. */
+static void split(tenon_str *rest, char end, tenon_str *part)
 {
     const char *found = (const char *)memchr(rest->data, end, rest->size);
     *part = *rest;
     if (found != NULL)
         part->size = (size_t)(found - part->data);
-    skip(rest, part->size + (found != NULL));
+    skip(rest, part->size);
+}
+
+void tenon_take(tenon_str *rest, char end, tenon_str *part)
+{
+    split(rest, end, part);
+    if (rest->size > 0)
+        skip(rest, 1);
 }
 
 /* ------------------------------------------------------------------ fields */
 
-typedef struct line {
-    tenon_str name;
-    tenon_str value;
-} line;
-
-/* The next line of a received head. A line without colon cannot come from the
- * tokenizer; it ends the walk. */
-static int line_next(const tenon_fields *fields, size_t *position, line *field)
+/* The next line of a received head, the value as it stands there. A line without colon
+ * cannot come from the tokenizer; it ends the walk. */
+static TENON_SMALL_INLINE int line_next(const tenon_fields *fields, size_t *position, tenon_str *name, tenon_str *value)
 {
     tenon_str rest;
     if (*position >= fields->head_size)
-        return TENON_END;
+        return 0;
     rest.data = fields->head + *position;
     rest.size = fields->head_size - *position;
-    tenon_take(&rest, '\n', &field->value);
-    *position = fields->head_size - rest.size;
-    rest = field->value;
-    tenon_take(&field->value, ':', &field->name);
-    if (field->name.size == rest.size)
-        return TENON_END;
-    if (rest.data[rest.size - 1] == '\r')
-        field->value.size--;
-    return TENON_OK;
+    split(&rest, '\n', value);
+    *position = fields->head_size - rest.size + (rest.size > 0);
+    split(value, ':', name);
+    if (value->size == 0)
+        return 0;
+    skip(value, 1);
+    if (value->size > 0 && value->data[value->size - 1] == '\r')
+        value->size--;
+    return 1;
 }
 
-/* The next field of either form. */
-static int field_next(const tenon_fields *fields, size_t *position, line *field)
+/* The next field of either form; 0 behind the last. */
+static TENON_SMALL_INLINE int field_next(const tenon_fields *fields, size_t *position, tenon_str *name, tenon_str *value)
 {
-    if (fields->head != NULL) {
-        if (line_next(fields, position, field) != TENON_OK)
-            return TENON_END;
-    } else {
-        const tenon_header *from = fields->array;
-        if (from == NULL || *position >= fields->count)
-            return TENON_END;
-        from += (*position)++;
-        field->name = tenon_string(from->name, from->name_size);
-        field->value = tenon_string(from->value, from->value_size);
-    }
-    tenon_trim(&field->value);
-    return TENON_OK;
+    const tenon_header *field = fields->array;
+    if (fields->head != NULL)
+        return line_next(fields, position, name, value);
+    if (field == NULL || *position >= fields->count)
+        return 0;
+    field += (*position)++;
+    *name = tenon_string(field->name, field->name_size);
+    *value = tenon_string(field->value, field->value_size);
+    return 1;
 }
 
 int tenon_header_next(const tenon_fields *fields, size_t *position, tenon_header *field)
 {
-    line next;
+    tenon_str name, value;
     if (fields == NULL || position == NULL || field == NULL)
         return TENON_ERR_NULL;
-    if (field_next(fields, position, &next) != TENON_OK)
+    if (!field_next(fields, position, &name, &value))
         return TENON_END;
+    tenon_trim(&value);
     /* An empty slice must not be taken for a text that ends with NUL somewhere
      * behind it, so it becomes an empty text that does. */
-    field->name = next.name.size > 0 ? next.name.data : "";
-    field->name_size = next.name.size;
-    field->value = next.value.size > 0 ? next.value.data : "";
-    field->value_size = next.value.size;
+    field->name = name.size > 0 ? name.data : "";
+    field->name_size = name.size;
+    field->value = value.size > 0 ? value.data : "";
+    field->value_size = value.size;
     return TENON_OK;
 }
 
-/* The value of the next field of that name; untouched if there is none. */
-static int named_next(const tenon_fields *fields, const char *name, size_t *position, tenon_str *value)
+int tenon_field_seek(const tenon_fields *fields, const char *name, size_t *position, tenon_str *value)
 {
-    line field;
+    tenon_str found, beside;
     do {
-        if (field_next(fields, position, &field) != TENON_OK)
-            return TENON_END;
-    } while (!tenon_is(field.name, name));
-    *value = field.value;
-    return TENON_OK;
-}
-
-/* As tenon_field_count, but value is untouched for 0. */
-static inline int field_count(const tenon_fields *fields, const char *name, tenon_str *value)
-{
-    size_t position = 0;
-    int count = 0;
-    while (count < 2 && named_next(fields, name, &position, value) == TENON_OK)
-        count++;
-    return count;
+        if (!field_next(fields, position, &found, &beside))
+            return 0;
+    } while (!tenon_is(found, name));
+    tenon_trim(&beside);
+    *value = beside;
+    return 1;
 }
 
 int tenon_field_count(const tenon_fields *fields, const char *name, tenon_str *value)
 {
+    size_t position = 0;
     value->data = NULL;
     value->size = 0;
-    return field_count(fields, name, value);
+    if (!tenon_field_seek(fields, name, &position, value))
+        return 0;
+    return 1 + tenon_field_seek(fields, name, &position, value);
 }
 
 int tenon_header_find(const tenon_fields *fields, const char *name, tenon_str *value)
@@ -236,7 +229,7 @@ int tenon_header_find(const tenon_fields *fields, const char *name, tenon_str *v
         return TENON_ERR_NULL;
     value->data = NULL;
     value->size = 0;
-    if (named_next(fields, name, &position, value) != TENON_OK)
+    if (!tenon_field_seek(fields, name, &position, value))
         return TENON_END;
     if (value->data == NULL) /* it is there, and empty */
         value->data = "";
@@ -247,7 +240,7 @@ int tenon_no_content(const tenon_fields *fields, const char **at)
 {
     tenon_str value;
     size_t position = 0, i;
-    while (named_next(fields, "Content-Length", &position, &value) == TENON_OK) {
+    while (tenon_field_seek(fields, "Content-Length", &position, &value)) {
         *at = value.data;
         for (i = 0; i < value.size && value.data[i] == '0'; i++) {
         }
@@ -270,85 +263,81 @@ int tenon_list_next(const tenon_fields *fields, const char *name, tenon_cursor *
                 return TENON_OK;
             }
         }
-    } while (named_next(fields, name, &cursor->position, &cursor->rest) == TENON_OK);
+    } while (tenon_field_seek(fields, name, &cursor->position, &cursor->rest));
     element->data = NULL;
     element->size = 0;
-    return cursor->count == 0 && field_count(fields, name, element) > 0 ? TENON_ERR_PROTOCOL : TENON_END;
+    if (cursor->count > 0)
+        return TENON_END;
+    cursor->position = 0;
+    if (!tenon_field_seek(fields, name, &cursor->position, element))
+        return TENON_END;
+    (void)tenon_field_seek(fields, name, &cursor->position, element);
+    return TENON_ERR_PROTOCOL;
 }
 
 int tenon_list_has(const tenon_fields *fields, const char *name, const char *member)
 {
-    tenon_cursor cursor = {0, 0, {NULL, 0}};
-    tenon_str element;
-    while (tenon_list_next(fields, name, &cursor, &element) == TENON_OK) {
-        if (tenon_is(element, member))
-            return 1;
+    size_t position = 0;
+    tenon_str rest, element;
+    while (tenon_field_seek(fields, name, &position, &rest)) {
+        while (rest.size > 0) {
+            tenon_take(&rest, ',', &element);
+            tenon_trim(&element);
+            if (tenon_is(element, member))
+                return 1;
+        }
     }
     return 0;
 }
 
 /* -------------------------------------------------------------- extensions */
 
-/*
- * The first octet of *rest behind blanks, which are taken off, or NUL at the end, where
- * nothing wants a NUL. RFC 6455 comes from a time of implied white space, so blanks may
- * stand around ; and = alike.
- */
-static char peek(tenon_str *rest)
+/* 1 if what stands between quotes is a token once unescaped (RFC 6455, 9.1). */
+static int is_quotable(tenon_str s)
 {
-    while (rest->size > 0 && is_blank(*rest->data))
-        skip(rest, 1);
-    return (char)(rest->size > 0 ? *rest->data : '\0');
-}
-
-/* Takes off the token at the beginning, perhaps empty. */
-static void token(tenon_str *rest, tenon_str *found)
-{
-    found->data = rest->data;
-    found->size = tenon_token_size(rest->data, rest->size);
-    skip(rest, found->size);
-}
-
-/* Takes off the quotes at the beginning; what is between them is empty if it is not a
- * token once unescaped (RFC 6455, 9.1), or has no end. */
-static void quoted(tenon_str *rest, tenon_str *found)
-{
-    size_t i = 1;
-    found->data = rest->data + 1;
-    found->size = 0;
-    while (i < rest->size && rest->data[i] != '"') {
-        if (rest->data[i] == '\\')
+    size_t i;
+    for (i = 0; i < s.size; i++) {
+        if (s.data[i] == '\\')
             i++;
-        if (i == rest->size || !tenon_is_tchar((uint8_t)rest->data[i]))
-            return;
-        i++;
+        if (i == s.size || !tenon_is_tchar((uint8_t)s.data[i]))
+            return 0;
     }
-    if (i < rest->size) {
-        found->size = i - 1;
-        skip(rest, i + 1);
-    }
+    return s.size > 0;
 }
 
-/* Takes off a parameter. */
+/* What stands behind "=": a token, or one in quotes, which are taken off. */
+static int is_parameter(tenon_str *value)
+{
+    skip(value, 1);
+    tenon_trim(value);
+    if (value->size < 2 || value->data[0] != '"')
+        return tenon_is_token(*value);
+    skip(value, 1);
+    return value->data[--value->size] == '"' && is_quotable(*value);
+}
+
+/*
+ * Takes off a parameter and the ";" in front of it. No good one has ";" or "=" in its quotes,
+ * so these divide it before anything is judged. RFC 6455 comes from a time of implied white
+ * space, so blanks may stand around ; and = alike.
+ */
 static int parameter_next(tenon_str *rest, tenon_str *name, tenon_str *value)
 {
     value->data = NULL;
     value->size = 0;
-    if (peek(rest) != ';')
-        return rest->size == 0 ? TENON_END : TENON_ERR_PROTOCOL;
-    skip(rest, 1);
-    (void)peek(rest);
-    token(rest, name);
-    if (name->size == 0)
+    if (rest->size == 0)
+        return TENON_END;
+    if (*rest->data != ';')
         return TENON_ERR_PROTOCOL;
-    if (peek(rest) != '=')
-        return TENON_OK;
     skip(rest, 1);
-    if (peek(rest) == '"')
-        quoted(rest, value);
-    else
-        token(rest, value);
-    return value->size > 0 ? TENON_OK : TENON_ERR_PROTOCOL;
+    split(rest, ';', value);
+    split(value, '=', name);
+    tenon_trim(name);
+    if (value->size == 0)
+        value->data = NULL;
+    else if (!is_parameter(value))
+        return TENON_ERR_PROTOCOL;
+    return tenon_is_token(*name) ? TENON_OK : TENON_ERR_PROTOCOL;
 }
 
 int tenon_parameter_next(const tenon_extension *extension, size_t *position, tenon_str *name, tenon_str *value)
@@ -365,27 +354,52 @@ int tenon_parameter_next(const tenon_extension *extension, size_t *position, ten
     return status;
 }
 
+int tenon_extension_good(tenon_str *element)
+{
+    tenon_str rest = *element, name, value;
+    size_t size;
+    int status;
+    split(&rest, ';', &name);
+    tenon_trim(&name);
+    size = name.size;
+    status = tenon_is_token(name) ? TENON_OK : TENON_ERR_PROTOCOL;
+    while (status == TENON_OK)
+        status = parameter_next(&rest, &name, &value);
+    if (status == TENON_END)
+        element->size = size;
+    return status == TENON_END;
+}
+
+int tenon_extension_named(tenon_str list, tenon_str name)
+{
+    tenon_str found;
+    while (list.size > 0) {
+        tenon_str rest;
+        tenon_take(&list, ',', &rest);
+        split(&rest, ';', &found);
+        tenon_trim(&found);
+        if (tenon_same(found, name))
+            return 1;
+    }
+    return 0;
+}
+
 int tenon_extension_next(const tenon_fields *fields, tenon_cursor *cursor, tenon_extension *extension)
 {
-    tenon_str element, rest, value;
+    tenon_str element;
     int status;
     if (fields == NULL || cursor == NULL || extension == NULL)
         return TENON_ERR_NULL;
     memset(extension, 0, sizeof *extension);
-    status = tenon_list_next(fields, "Sec-WebSocket-Extensions", cursor, &element);
-    rest = element;
-    if (status == TENON_OK) {
-        tenon_str name;
-        token(&rest, &extension->name);
-        (void)peek(&rest);
-        if (rest.size > 0)
-            extension->parameters = rest;
-        while (extension->name.size > 0 && (status = parameter_next(&rest, &name, &value)) == TENON_OK) {
-        }
-        if (status == TENON_END && extension->name.size > 0)
-            return TENON_OK;
-        status = TENON_ERR_PROTOCOL;
-    }
-    extension->name = element; /* what is to be blamed */
-    return status;
+    status = tenon_list_next(fields, TENON_FIELD_EXTENSIONS, cursor, &element);
+    extension->name = element; /* or what is to be blamed */
+    if (status != TENON_OK)
+        return status;
+    if (!tenon_extension_good(&extension->name))
+        return TENON_ERR_PROTOCOL;
+    skip(&element, extension->name.size);
+    tenon_trim(&element);
+    if (element.size > 0)
+        extension->parameters = element;
+    return TENON_OK;
 }

@@ -51,6 +51,10 @@ TENON_INTERNAL void tenon_take(tenon_str *rest, char end, tenon_str *part);
 /* Takes off the SP and HTAB around it. */
 TENON_INTERNAL void tenon_trim(tenon_str *s);
 
+/* Goes on to the next field of that name: 1 and its value, or 0 behind the last, and *value
+ * is untouched. */
+TENON_INTERNAL int tenon_field_seek(const tenon_fields *fields, const char *name, size_t *position, tenon_str *value);
+
 /*
  * How often the field of that name occurs: 0, 1, or 2 for more than once. *value:
  * that of the first, or of the second, which should not be there; data NULL for 0.
@@ -69,6 +73,14 @@ TENON_INTERNAL int tenon_list_next(const tenon_fields *fields, const char *name,
 
 /* 1 if member, in any case, is an element of the list. */
 TENON_INTERNAL int tenon_list_has(const tenon_fields *fields, const char *name, const char *member);
+
+#define TENON_FIELD_EXTENSIONS "Sec-WebSocket-Extensions"
+
+/* 1 if the element is in the grammar of RFC 6455, 9.1, and it is cut to its name; else 0. */
+TENON_INTERNAL int tenon_extension_good(tenon_str *element);
+
+/* 1 if one of the list's elements has that name, in exact case, before any parameters. */
+TENON_INTERNAL int tenon_extension_named(tenon_str list, tenon_str name);
 
 /*
  * 1 if no Content-Length says anything but zero. The fields of an upgrade must

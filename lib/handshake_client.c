@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "handshake_client.h"
 
+#include "base64.h"
 #include "field.h"
-#include "key.h"
 #include "negotiate.h"
 #include "uri.h"
 
@@ -31,20 +31,31 @@ static void put_target(tenon_text *out, const tenon_place *place)
     }
 }
 
-int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_SIZE], tenon_text *out)
+/* The request line, and where it goes. Apart, so that no check stands upon it. */
+static TENON_APART int put_place(tenon_text *out, const tenon_request *request)
 {
     tenon_place place;
     int status = tenon_place_parse(request, 0, &place);
-    if (status == TENON_OK)
-        status = tenon_offer_valid(request);
     if (status != TENON_OK)
         return status;
     tenon_text_string(out, "GET ");
     put_target(out, &place);
     tenon_text_string(out, " HTTP/1.1\r\n");
     tenon_text_field(out, "Host", place.authority);
-    tenon_text_string(out, TENON_UPGRADE);
-    tenon_text_string(out, "\r\n");
+    return TENON_OK;
+}
+
+int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_SIZE], tenon_text *out)
+{
+    size_t before = out->used;
+    int status = put_place(out, request);
+    if (status == TENON_OK)
+        status = tenon_offer_valid(request);
+    if (status != TENON_OK) {
+        out->used = before;
+        return status;
+    }
+    tenon_text_string(out, TENON_UPGRADE "\r\n");
     tenon_text_field(out, "Sec-WebSocket-Key", tenon_string(key, TENON_KEY_SIZE));
     tenon_text_string(out, "Sec-WebSocket-Version: 13\r\n");
     if (request->origin != NULL)
@@ -55,47 +66,38 @@ int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_
 
 /* --------------------------------------------------------------- the check */
 
+static TENON_APART int is_accept(tenon_str value, const uint8_t digest[TENON_SHA1_SIZE])
+{
+    char accept[TENON_ACCEPT_SIZE];
+    tenon_base64_encode(digest, TENON_SHA1_SIZE, accept);
+    return tenon_same(value, tenon_string(accept, sizeof accept));
+}
+
 /*
  * A list is no match for the client (RFC 6455, 4.1), where the server looks for an
- * element; in Connection, both look for one. *value: what is to be blamed.
+ * element; in Connection, both look for one.
  */
-static TENON_APART uint16_t check_upgrade(const tenon_fields *fields, const char key[TENON_KEY_SIZE], tenon_str *value)
+uint16_t tenon_switch_check(const tenon_fields *fields, const uint8_t digest[TENON_SHA1_SIZE], tenon_str *value)
 {
-    char accept[TENON_ACCEPT_SIZE + 1];
     if (tenon_field_count(fields, "Upgrade", value) != 1 || !tenon_is(*value, "websocket"))
         return TENON_RULE_UPGRADE;
     (void)tenon_field_count(fields, "Connection", value);
     if (!tenon_list_has(fields, "Connection", "upgrade"))
         return TENON_RULE_CONNECTION;
-    tenon_key_hash(key, accept); /* the key is our own, and good */
-    if (tenon_field_count(fields, "Sec-WebSocket-Accept", value) != 1
-        || !tenon_same(*value, tenon_string(accept, TENON_ACCEPT_SIZE)))
+    if (tenon_field_count(fields, "Sec-WebSocket-Accept", value) != 1 || !is_accept(*value, digest))
         return TENON_RULE_ACCEPT;
-    return TENON_RULE_NONE;
-}
-
-static uint16_t check_all(const tenon_fields *fields, const tenon_request *request, const char key[TENON_KEY_SIZE],
-                          uint32_t flags, tenon_verdict *verdict)
-{
-    tenon_str value;
-    uint16_t rule = check_upgrade(fields, key, &value);
-    verdict->at = value.data;
-    if (rule != TENON_RULE_NONE)
-        return rule;
     /* A 101 has no content (RFC 9112, 6.3). A server that announces some may take
      * frames for it, or the other way round. */
-    if (!tenon_no_content(fields, &verdict->at))
+    if (!tenon_no_content(fields, &value->data) || tenon_field_count(fields, "Transfer-Encoding", value) > 0)
         return TENON_RULE_BODY;
-    if (tenon_field_count(fields, "Transfer-Encoding", &value) > 0) {
-        verdict->at = value.data;
-        return TENON_RULE_BODY;
-    }
-    return tenon_choice_check(fields, request, flags, &verdict->subprotocol, &verdict->at);
+    return TENON_RULE_NONE;
 }
 
 int tenon_answer_check(uint16_t status, const tenon_fields *fields, const tenon_request *request,
                        const char key[TENON_KEY_SIZE], uint32_t flags, tenon_verdict *verdict)
 {
+    uint8_t digest[TENON_SHA1_SIZE];
+    tenon_str value;
     uint32_t size;
     if (fields == NULL || request == NULL || key == NULL || verdict == NULL)
         return TENON_ERR_NULL;
@@ -105,6 +107,13 @@ int tenon_answer_check(uint16_t status, const tenon_fields *fields, const tenon_
     (void)tenon_clear(verdict, size, sizeof *verdict);
     verdict->size = size;
     verdict->status = status;
-    verdict->rule = status == 101 ? check_all(fields, request, key, flags, verdict) : (uint16_t)TENON_RULE_STATUS;
+    verdict->rule = TENON_RULE_STATUS;
+    if (status != 101)
+        return TENON_OK;
+    tenon_key_digest(key, digest); /* the key is our own, and good */
+    verdict->rule = tenon_switch_check(fields, digest, &value);
+    verdict->at = value.data;
+    if (verdict->rule == TENON_RULE_NONE)
+        verdict->rule = tenon_choice_check(fields, request, flags, &verdict->subprotocol, &verdict->at);
     return TENON_OK;
 }

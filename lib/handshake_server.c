@@ -9,43 +9,12 @@
 
 #define HTTP_1_1 0x0101
 
-/* -------------------------------------------------------------- the target */
-
-/*
- * Splits a target of either form (RFC 9112, 3.2): *path is what origin-form would
- * be, *authority what an absolute target names, untouched otherwise. 0, and
- * nothing is touched, for a target that GET cannot have. An absolute target with a query but no path is
- * refused too: its origin-form is no slice of it.
- */
-static int split_target(tenon_str target, tenon_str *path, tenon_str *authority)
-{
-    tenon_uri uri;
-    if (tenon_target_valid(target)) {
-        *path = target;
-        return 1;
-    }
-    /* ws: and wss: are no schemes of HTTP requests. */
-    if (target.size == 0 || (target.data[0] | 0x20) != 'h'
-        || tenon_uri_parse(target.data, target.size, &uri, NULL) != TENON_OK)
-        return 0;
-    if (uri.path.size == 0) {
-        if (uri.query.data != NULL)
-            return 0;
-        *path = tenon_string("/", 1);
-    } else {
-        path->data = uri.path.data;
-        path->size = target.size - (size_t)(uri.path.data - target.data);
-    }
-    *authority = uri.authority;
-    return 1;
-}
-
 void tenon_server_head(const char *text, size_t n, tenon_head *head)
 {
     tenon_http1_request(text, n, head);
     (void)tenon_header_find(&head->fields, "Host", &head->authority);
     (void)tenon_header_find(&head->fields, "Origin", &head->origin);
-    (void)split_target(head->target, &head->target, &head->authority);
+    (void)tenon_target_split(head->target, &head->target, &head->authority);
 }
 
 /* --------------------------------------------------------------- the check */
@@ -71,11 +40,7 @@ enum {
     PARTS
 };
 
-typedef struct asked {
-    const tenon_fields *fields;
-    size_t first[TENON_SMALL ? 1 : PARTS]; /* the position of a field */
-    size_t end[TENON_SMALL ? 1 : PARTS];   /* the one behind a field; 0: there is none */
-} asked;
+TENON_STATIC_ASSERT(parts, TENON_SMALL || PARTS == TENON_PARTS);
 
 /* The part that a name may belong to, or PARTS. */
 static unsigned part_of(const tenon_header *field)
@@ -96,12 +61,12 @@ static unsigned part_of(const tenon_header *field)
 }
 
 /* One walk finds them all. */
-static void find_parts(asked *a)
+static void find_parts(tenon_asked *a)
 {
     tenon_header field;
     size_t from, position = 0;
     memset(a->end, 0, sizeof a->end);
-    for (from = 0; tenon_header_next(a->fields, &position, &field) == TENON_OK; from = position) {
+    for (from = 0; tenon_header_next(&a->fields, &position, &field) == TENON_OK; from = position) {
         unsigned part = part_of(&field);
         if (part == PARTS)
             continue;
@@ -112,56 +77,60 @@ static void find_parts(asked *a)
 }
 
 /* Fields that hold all of a name. *space: for the part, if there is one. */
-static const tenon_fields *part_for(const asked *a, int part, tenon_fields *space)
+static const tenon_fields *part_for(const tenon_asked *a, int part, tenon_fields *space)
 {
     size_t first, size;
     if (TENON_SMALL)
-        return a->fields;
+        return &a->fields;
     memset(space, 0, sizeof *space);
     if (a->end[part] == 0)
         return space;
     first = a->first[part];
     size = a->end[part] - first;
-    if (a->fields->head != NULL) {
-        space->head = a->fields->head + first;
+    if (a->fields.head != NULL) {
+        space->head = a->fields.head + first;
         space->head_size = size;
     } else {
-        space->array = a->fields->array + first;
+        space->array = a->fields.array + first;
         space->count = size;
     }
     return space;
 }
 
 /* As tenon_field_count. */
-static int count_of(const asked *a, int part, const char *name, tenon_str *value)
+static int count_of(const tenon_asked *a, int part, const char *name, tenon_str *value)
 {
     tenon_fields space;
     return tenon_field_count(part_for(a, part, &space), name, value);
 }
 
 /* Each of the checks returns the rule that is broken, or TENON_RULE_NONE. *value: what is
- * to be blamed. verdict->status is set where the rule does not tell it. */
+ * to be blamed. a->status is set where the rule does not tell it. */
 
-static unsigned int check_line(tenon_str method, tenon_str target, uint16_t version, tenon_verdict *verdict,
-                               tenon_str *value)
+unsigned int tenon_method_check(tenon_asked *a, tenon_str method)
 {
     static const char known[] = "HEAD\0POST\0PUT\0DELETE\0CONNECT\0OPTIONS\0TRACE\0PATCH\0GET\0";
-    tenon_str path, authority;
-    if (version >> 8 != HTTP_1_1 >> 8)
+    if (a->version >> 8 != HTTP_1_1 >> 8)
         return TENON_RULE_HTTP_VERSION;
-    *value = method;
-    if (method.size != 3 || memcmp(method.data, "GET", 3) != 0) {
+    a->at = method.data;
+    if (!tenon_same(method, tenon_string("GET", 3))) {
         if (tenon_is_one_of(method, known))
-            verdict->status = 405;
+            a->status = 405;
         return TENON_RULE_METHOD;
     }
-    *value = target;
-    return split_target(target, &path, &authority) ? TENON_RULE_NONE : TENON_RULE_TARGET;
+    return TENON_RULE_NONE;
+}
+
+unsigned int tenon_target_check(tenon_asked *a, tenon_str target)
+{
+    tenon_str authority;
+    a->at = target.data;
+    return tenon_target_split(target, &target, &authority) ? TENON_RULE_NONE : TENON_RULE_TARGET;
 }
 
 /* Exactly one, even if the target is absolute (RFC 9112, 3.2). HTTP/1.0 may do
  * without. */
-static unsigned int check_host(uint16_t version, const asked *a, tenon_str *value)
+static unsigned int check_host(uint16_t version, const tenon_asked *a, tenon_str *value)
 {
     int count = count_of(a, PART_HOST, "Host", value);
     if (count == 1 ? tenon_host_valid(*value) : count == 0 && version < HTTP_1_1)
@@ -173,7 +142,7 @@ static unsigned int check_host(uint16_t version, const asked *a, tenon_str *valu
  * Content in an upgrade would be told from frames by guessing, which is how
  * requests are smuggled (RFC 9112, 11.2); so there must be none, and no doubt of it.
  */
-static unsigned int check_body(const asked *a, tenon_str *value)
+static unsigned int check_body(const tenon_asked *a, tenon_str *value)
 {
     static const char codings[] = "chunked\0gzip\0deflate\0compress\0x-gzip\0x-compress\0";
     static const char name[] = "Transfer-Encoding";
@@ -201,7 +170,7 @@ static unsigned int check_body(const asked *a, tenon_str *value)
 }
 
 /* 1 if the list has the member. */
-static int has_member(const asked *a, int part, const char *name, const char *member, tenon_str *value)
+static int has_member(const tenon_asked *a, int part, const char *name, const char *member, tenon_str *value)
 {
     tenon_fields space;
     const tenon_fields *fields = part_for(a, part, &space);
@@ -211,7 +180,7 @@ static int has_member(const asked *a, int part, const char *name, const char *me
     return 0;
 }
 
-static unsigned int check_upgrade(uint16_t version, const asked *a, tenon_str *value)
+static unsigned int check_upgrade(uint16_t version, const tenon_asked *a, tenon_str *value)
 {
     /* HTTP/1.0 knows neither Expect nor Upgrade (RFC 9110, 7.8 and 10.1.1). */
     value->data = NULL;
@@ -241,33 +210,46 @@ static int is_version(tenon_str s)
     return number <= 255;
 }
 
-static unsigned int check_key(const asked *a, tenon_verdict *verdict, tenon_str *value)
+static unsigned int check_key(tenon_asked *a, tenon_str *value)
 {
     int count = count_of(a, PART_VERSION, "Sec-WebSocket-Version", value);
     if (count != 1 || !tenon_is(*value, "13")) {
         if (count == 1 && is_version(*value))
-            verdict->status = 426;
+            a->status = 426;
         return TENON_RULE_VERSION;
     }
     if (count_of(a, PART_KEY, "Sec-WebSocket-Key", value) != 1 || !tenon_base64_is16(value->data, value->size))
         return TENON_RULE_KEY;
-    verdict->key = *value;
+    a->key = value->data;
     return TENON_RULE_NONE;
 }
 
-static unsigned int check_offer(const asked *a, tenon_str *value)
+unsigned int tenon_fields_check(tenon_asked *a)
+{
+    tenon_str value = {NULL, 0};
+    unsigned int rule;
+    if (!TENON_SMALL)
+        find_parts(a);
+    if ((rule = check_host(a->version, a, &value)) == TENON_RULE_NONE
+        && (rule = check_body(a, &value)) == TENON_RULE_NONE
+        && (rule = check_upgrade(a->version, a, &value)) == TENON_RULE_NONE)
+        rule = check_key(a, &value);
+    a->at = value.data;
+    return rule;
+}
+
+unsigned int tenon_offers_check(tenon_asked *a)
 {
     tenon_fields spaces[2];
-    return tenon_offer_check(part_for(a, PART_PROTOCOL, &spaces[0]), part_for(a, PART_EXTENSIONS, &spaces[1]),
-                             &value->data);
+    if (TENON_SMALL)
+        return tenon_offer_check(&a->fields, &a->fields, &a->at);
+    return tenon_offer_check(part_for(a, PART_PROTOCOL, &spaces[0]), part_for(a, PART_EXTENSIONS, &spaces[1]), &a->at);
 }
 
 int tenon_upgrade_check(tenon_str method, tenon_str target, uint16_t version, const tenon_fields *fields,
                         tenon_verdict *verdict)
 {
-    asked a;
-    tenon_fields space;
-    tenon_str value = {NULL, 0};
+    tenon_asked a;
     unsigned int rule;
     uint32_t size;
     if (fields == NULL || verdict == NULL)
@@ -277,22 +259,19 @@ int tenon_upgrade_check(tenon_str method, tenon_str target, uint16_t version, co
         return TENON_ERR_SIZE;
     (void)tenon_clear(verdict, size, sizeof *verdict);
     verdict->size = size;
-    a.fields = fields;
-    if (!TENON_SMALL)
-        find_parts(&a);
-    (void)tenon_header_find(part_for(&a, PART_ORIGIN, &space), "Origin", &verdict->origin);
-    if ((rule = check_line(method, target, version, verdict, &value)) == TENON_RULE_NONE
-        && (rule = check_host(version, &a, &value)) == TENON_RULE_NONE
-        && (rule = check_body(&a, &value)) == TENON_RULE_NONE
-        && (rule = check_upgrade(version, &a, &value)) == TENON_RULE_NONE
-        && (rule = check_key(&a, verdict, &value)) == TENON_RULE_NONE
-        && (rule = check_offer(&a, &value)) == TENON_RULE_NONE)
-        verdict->status = 101;
+    (void)tenon_header_find(fields, "Origin", &verdict->origin);
+    memset(&a, 0, sizeof a);
+    a.fields = *fields;
+    a.version = version;
+    if ((rule = tenon_method_check(&a, method)) == TENON_RULE_NONE
+        && (rule = tenon_target_check(&a, target)) == TENON_RULE_NONE
+        && (rule = tenon_fields_check(&a)) == TENON_RULE_NONE)
+        rule = tenon_offers_check(&a);
     verdict->rule = (uint16_t)rule;
+    verdict->status = rule == TENON_RULE_NONE ? 101 : a.status != 0 ? a.status : tenon_http1_status((uint16_t)rule);
+    verdict->key = tenon_string(a.key, TENON_KEY_SIZE);
     if (rule != TENON_RULE_NONE)
-        verdict->at = value.data;
-    if (verdict->status == 0)
-        verdict->status = tenon_http1_status((uint16_t)rule);
+        verdict->at = a.at;
     return TENON_OK;
 }
 
@@ -300,12 +279,13 @@ int tenon_upgrade_check(tenon_str method, tenon_str target, uint16_t version, co
 
 void tenon_server_accept(const char key[TENON_KEY_SIZE], tenon_str subprotocol, tenon_text *out)
 {
-    char accept[TENON_ACCEPT_SIZE + 1];
-    tenon_key_hash(key, accept);
-    tenon_text_string(out, "HTTP/1.1 101 Switching Protocols\r\n");
-    tenon_text_string(out, TENON_UPGRADE);
-    tenon_text_string(out, "\r\n");
-    tenon_text_field(out, "Sec-WebSocket-Accept", tenon_string(accept, TENON_ACCEPT_SIZE));
+    char *room;
+    tenon_text_string(out, "HTTP/1.1 101 Switching Protocols\r\n" TENON_UPGRADE "\r\nSec-WebSocket-Accept: ");
+    room = tenon_text_take(out, TENON_ACCEPT_SIZE + 2);
+    if (room != NULL) {
+        tenon_key_hash(key, room);
+        memcpy(room + TENON_ACCEPT_SIZE, "\r\n", 2);
+    }
     if (subprotocol.data != NULL)
         tenon_text_field(out, TENON_FIELD_PROTOCOL, subprotocol);
 }
@@ -354,8 +334,7 @@ static void put_connection(tenon_text *out, uint16_t status, int allow)
 {
     tenon_text_string(out, "\r\n");
     if (status == 426) { /* RFC 9110, 15.5.22; RFC 6455, 4.4 */
-        tenon_text_string(out, TENON_UPGRADE);
-        tenon_text_string(out, ", close\r\nSec-WebSocket-Version: 13\r\n");
+        tenon_text_string(out, TENON_UPGRADE ", close\r\nSec-WebSocket-Version: 13\r\n");
     } else {
         tenon_text_string(out, "Connection: close\r\n");
     }

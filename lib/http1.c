@@ -296,15 +296,22 @@ uint16_t tenon_http1_status(uint16_t rule)
 
 /* ------------------------------------------------------------------ writer */
 
+char *tenon_text_take(tenon_text *text, size_t n)
+{
+    char *room = NULL;
+    if (text->used <= text->room && n <= text->room - text->used)
+        room = text->out + text->used;
+    else if (n > SIZE_MAX - text->used)
+        n = SIZE_MAX - text->used; /* used must never come round to a size that fits */
+    text->used += n;
+    return room;
+}
+
 void tenon_text_put(tenon_text *text, const char *data, size_t n)
 {
-    if (text->used <= text->room && n <= text->room - text->used) {
-        if (n > 0)
-            memcpy(text->out + text->used, data, n);
-    } else if (n > SIZE_MAX - text->used) {
-        n = SIZE_MAX - text->used; /* used must never come round to a size that fits */
-    }
-    text->used += n;
+    char *room = tenon_text_take(text, n);
+    if (room != NULL && n > 0)
+        memcpy(room, data, n);
 }
 
 void tenon_text_string(tenon_text *text, const char *string)

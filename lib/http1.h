@@ -83,6 +83,9 @@ typedef struct tenon_text {
     size_t used;
 } tenon_text;
 
+/* Room for n octets that the caller writes, or NULL. */
+TENON_INTERNAL char *tenon_text_take(tenon_text *text, size_t n);
+
 TENON_INTERNAL void tenon_text_put(tenon_text *text, const char *data, size_t n);
 TENON_INTERNAL void tenon_text_string(tenon_text *text, const char *string);
 TENON_INTERNAL void tenon_text_number(tenon_text *text, size_t number);

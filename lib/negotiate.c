@@ -70,71 +70,34 @@ static int subprotocols_valid(const tenon_request *request)
 
 /* -------------------------------------------------------------- extensions */
 
-/* Where a list is: in fields, or (fields NULL) a string of the program's. */
-typedef struct source {
-    const tenon_fields *fields;
-    tenon_str string;
-} source;
-
-/* A list that is walked. */
-typedef struct list {
-    const tenon_fields *fields;
-    tenon_cursor cursor;
-    tenon_extension at; /* the extension that was looked at last */
-} list;
-
-static void list_begin(list *l, const source *from)
+/* 1 if the request offers an extension of that name. */
+static int extension_offered(const tenon_fields *request, tenon_str name)
 {
-    static const tenon_fields none = {NULL, 0, NULL, 0};
-    memset(l, 0, sizeof *l);
-    l->fields = from->fields != NULL ? from->fields : &none;
-    l->cursor.rest = from->string;
-}
-
-static int list_next(list *l)
-{
-    return tenon_extension_next(l->fields, &l->cursor, &l->at);
-}
-
-/* 1 if the offer names this extension, in exact case. */
-static TENON_APART int extension_offered(const source *offer, tenon_str name)
-{
-    list walk;
-    list_begin(&walk, offer);
-    while (list_next(&walk) == TENON_OK) {
-        if (tenon_same(walk.at.name, name))
+    size_t position = 0;
+    tenon_str value;
+    while (tenon_field_seek(request, TENON_FIELD_EXTENSIONS, &position, &value)) {
+        if (tenon_extension_named(value, name))
             return 1;
     }
     return 0;
 }
 
-/* 1 if each extension is in the grammar and named by *offer (NULL: any is good), or by
- * own (may be NULL). */
-static int extensions_good(list *l, const source *offer, const char *own)
-{
-    int status;
-    while ((status = list_next(l)) == TENON_OK) {
-        if (offer != NULL && !tenon_same(l->at.name, tenon_string(own, 0)) && !extension_offered(offer, l->at.name))
-            return 0;
-    }
-    return status == TENON_END;
-}
-
-/* The same for a value of the program's, which goes out as it is; so it must not
- * have the empty elements that only receivers tolerate (RFC 9110, 5.6.1.1). */
+/*
+ * 1 if a value of the program's can go out as it is: each element in the grammar, none empty,
+ * for that only receivers tolerate (RFC 9110, 5.6.1.1), and offered if there is a request.
+ */
 static int extensions_sendable(const char *value, size_t size, const tenon_fields *request)
 {
-    source own = {NULL, {NULL, 0}}, offer = {NULL, {NULL, 0}};
-    list l;
-    size_t i, commas = 0;
-    own.string = tenon_string(value, size);
-    offer.fields = request;
-    list_begin(&l, &own);
-    if (!extensions_good(&l, request != NULL ? &offer : NULL, NULL))
-        return 0;
-    for (i = 0; i < own.string.size; i++)
-        commas += value[i] == ',';
-    return l.cursor.count == commas + 1;
+    tenon_str rest = tenon_string(value, size), element;
+    const char *end = value + rest.size, *element_end;
+    do {
+        tenon_take(&rest, ',', &element);
+        element_end = element.data + element.size;
+        tenon_trim(&element);
+        if (!tenon_extension_good(&element) || (request != NULL && !extension_offered(request, element)))
+            return 0;
+    } while (element_end != end);
+    return 1;
 }
 
 void tenon_extensions_put(tenon_text *out, tenon_str own, const char *more)
@@ -179,20 +142,20 @@ int tenon_headers_check(const tenon_header *headers, size_t count)
 uint16_t tenon_offer_check(const tenon_fields *protocols, const tenon_fields *extensions, const char **at)
 {
     tenon_cursor cursor;
-    tenon_extension extension; /* or a subprotocol, which is a name alone */
+    tenon_str element;
     int status;
     memset(&cursor, 0, sizeof cursor);
     do {
-        status = tenon_subprotocol_next(protocols, &cursor, &extension.name);
-    } while (status == TENON_OK);
-    *at = extension.name.data;
+        status = tenon_list_next(protocols, TENON_FIELD_PROTOCOL, &cursor, &element);
+    } while (status == TENON_OK && tenon_is_token(element));
+    *at = element.data;
     if (status != TENON_END)
         return TENON_RULE_SUBPROTOCOL;
     memset(&cursor, 0, sizeof cursor);
     do {
-        status = tenon_extension_next(extensions, &cursor, &extension);
-    } while (status == TENON_OK);
-    *at = extension.name.data;
+        status = tenon_list_next(extensions, TENON_FIELD_EXTENSIONS, &cursor, &element);
+    } while (status == TENON_OK && tenon_extension_good(&element));
+    *at = element.data;
     return status == TENON_END ? TENON_RULE_NONE : TENON_RULE_EXTENSION;
 }
 
@@ -244,25 +207,35 @@ static int choice_good(const tenon_fields *answer, const tenon_request *request,
     return count == 1 && asked_for(request, *chosen);
 }
 
+/* 1 if each extension of an answer is in the grammar and was offered; else 0, and *at is
+ * what is to be blamed. */
+static int extensions_chosen(const tenon_fields *answer, const tenon_request *request, uint32_t flags,
+                             const char **at)
+{
+    tenon_cursor cursor;
+    tenon_str name;
+    int status;
+    memset(&cursor, 0, sizeof cursor);
+    do {
+        status = tenon_list_next(answer, TENON_FIELD_EXTENSIONS, &cursor, &name);
+        *at = name.data;
+    } while (status == TENON_OK && tenon_extension_good(&name)
+             && (tenon_extension_named(tenon_string(request->extensions, 0), name)
+                 || ((flags & TENON_CHOICE_DEFLATE) != 0 && tenon_same(name, tenon_string("permessage-deflate", 18)))));
+    return status == TENON_END;
+}
+
 uint16_t tenon_choice_check(const tenon_fields *answer, const tenon_request *request, uint32_t flags,
                             tenon_str *subprotocol, const char **at)
 {
-    source from = {NULL, {NULL, 0}}, offer = {NULL, {NULL, 0}};
-    list l;
-    tenon_str chosen;
+    uint16_t rule = TENON_RULE_SUBPROTOCOL;
+    if (choice_good(answer, request, flags, subprotocol)) {
+        if (extensions_chosen(answer, request, flags, at))
+            return TENON_RULE_NONE;
+        rule = TENON_RULE_EXTENSION;
+    } else {
+        *at = subprotocol->data;
+    }
     memset(subprotocol, 0, sizeof *subprotocol);
-    *at = NULL;
-    if (!choice_good(answer, request, flags, &chosen)) {
-        *at = chosen.data;
-        return TENON_RULE_SUBPROTOCOL;
-    }
-    offer.string = tenon_string(request->extensions, 0);
-    from.fields = answer;
-    list_begin(&l, &from);
-    if (!extensions_good(&l, &offer, flags & TENON_CHOICE_DEFLATE ? "permessage-deflate" : NULL)) {
-        *at = l.at.name.data;
-        return TENON_RULE_EXTENSION;
-    }
-    *subprotocol = chosen;
-    return TENON_RULE_NONE;
+    return rule;
 }

@@ -8,6 +8,7 @@
 #define TENON_NEGOTIATE_H
 
 #include "base.h"
+#include "field.h"
 #include "http1.h"
 #include "tenon/handshake.h"
 
@@ -15,7 +16,6 @@
 #define TENON_UPGRADE "Upgrade: websocket\r\nConnection: Upgrade"
 
 #define TENON_FIELD_PROTOCOL "Sec-WebSocket-Protocol"
-#define TENON_FIELD_EXTENSIONS "Sec-WebSocket-Extensions"
 
 /* Beside the flags of a config, for tenon_choice_check: permessage-deflate was offered
  * as well, by the library. */

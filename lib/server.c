@@ -31,25 +31,37 @@ static void server_head(const tenon_conn *conn, tenon_head *head)
     tenon_server_head((const char *)conn->rx, conn->held, head);
 }
 
-/* The whole head is there: the program's turn, or a refusal. */
-static int judge_request(tenon_conn *conn)
+/* The start line of the head, and where its fields are. */
+static TENON_APART unsigned int check_line(const tenon_conn *conn, tenon_asked *a, tenon_str *target)
 {
-    tenon_fields fields;
-    tenon_str line, method, target;
-    tenon_verdict verdict;
-    verdict.size = (uint32_t)sizeof verdict;
-    tenon_http1_start((const char *)conn->rx, conn->held, &line, &fields);
+    tenon_str line, method;
+    tenon_http1_start((const char *)conn->rx, conn->held, &line, &a->fields);
     tenon_take(&line, ' ', &method);
-    tenon_take(&line, ' ', &target);
-    tenon_upgrade_check(method, target, tenon_http1_version(line.data), &fields, &verdict);
-    if (verdict.rule == TENON_RULE_UPGRADE && (conn->config->flags & TENON_PLAIN_GET) != 0) {
+    tenon_take(&line, ' ', target);
+    a->version = tenon_http1_version(line.data);
+    return tenon_method_check(a, method);
+}
+
+/* The whole head is there: the program's turn, or a refusal. */
+static TENON_APART int judge_request(tenon_conn *conn)
+{
+    tenon_asked a;
+    tenon_str target;
+    unsigned int rule;
+    memset(&a, 0, sizeof a);
+    if ((rule = check_line(conn, &a, &target)) == TENON_RULE_NONE
+        && (rule = tenon_target_check(&a, target)) == TENON_RULE_NONE
+        && (rule = tenon_fields_check(&a)) == TENON_RULE_NONE)
+        rule = tenon_offers_check(&a);
+    if (rule == TENON_RULE_UPGRADE && (conn->config->flags & TENON_PLAIN_GET) != 0) {
         conn->bits |= BIT_PLAIN;
-    } else if (verdict.rule != TENON_RULE_NONE) {
-        refuse(conn, verdict.status, verdict.rule, tenon_conn_head_offset(conn, verdict.at));
+    } else if (rule != TENON_RULE_NONE) {
+        refuse(conn, a.status != 0 ? a.status : tenon_http1_status((uint16_t)rule), (uint16_t)rule,
+               tenon_conn_head_offset(conn, a.at));
         return STEP_AGAIN;
+    } else {
+        conn->u.opening.role.key = (uint32_t)(a.key - (const char *)conn->rx);
     }
-    if ((conn->bits & BIT_PLAIN) == 0)
-        conn->u.opening.key = (uint32_t)(verdict.key.data - (const char *)conn->rx);
     conn->phase = TENON_PHASE_DECIDE;
     tenon_conn_head_event(conn, TENON_EV_REQUEST);
     if (conn->bits & BIT_PLAIN)
@@ -101,21 +113,22 @@ static TENON_APART void put_extensions(tenon_conn *conn, const tenon_fields *req
 }
 
 /* Opens the connection with an answer that may be given. */
-static TENON_APART int give_answer(tenon_conn *conn, const tenon_fields *request, const tenon_answer *answer,
-                                   tenon_str subprotocol)
+static int give_answer(tenon_conn *conn, const tenon_fields *request, const tenon_answer *answer,
+                       tenon_str subprotocol)
 {
     const struct tenon_transform *transform = conn->config->transform;
     const tenon_header *headers = NULL;
     size_t count = 0;
     tenon_str own = {NULL, 0};
     tenon_text text = tenon_queue_text(&conn->queue);
-    tenon_server_accept((const char *)conn->rx + conn->u.opening.key, subprotocol, &text);
+    tenon_server_accept((const char *)conn->rx + conn->u.opening.role.key, subprotocol, &text);
     if (answer != NULL) {
         own = tenon_string(answer->extensions, answer->extensions_size);
         headers = answer->headers;
         count = answer->header_count;
     }
-    put_extensions(conn, request, own, &text);
+    if (transform != NULL || own.data != NULL)
+        put_extensions(conn, request, own, &text);
     if (tenon_text_end(&text, headers, count) != TENON_OK) {
         if (transform != NULL)
             transform->undo(conn);

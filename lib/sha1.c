@@ -6,27 +6,33 @@
 #define BLOCK_SIZE 64
 #define BLOCK_WORDS 16
 
-/* What is left for octets in a last block: behind them stand 0x80 and, in 8, the length. */
-#define LAST_MAX 55
+/* Behind the message stand 0x80 and, in 8 octets at the end of a block, its length. */
+#define END_SIZE 9
 
 static TENON_WRAPS uint32_t rotate(uint32_t x, unsigned int n)
 {
     return (x << n) | (x >> (32 - n));
 }
 
-/* Up to a block of octets as words, the end of the message marked behind them. The
- * octets are put into the words first, which spares a second buffer. */
-static void load(uint32_t w[BLOCK_WORDS], const uint8_t *data, size_t n)
+/*
+ * The block from octet at on of the message, with what stands behind it: as words. The
+ * octets are put into the words first, which spares a second buffer.
+ */
+static TENON_SMALL_INLINE void load(uint32_t w[BLOCK_WORDS], const uint8_t *data, size_t n, size_t at)
 {
     uint8_t *octets = (uint8_t *)w;
-    size_t i;
+    size_t i, left = n > at ? n - at : 0;
     memset(w, 0, BLOCK_SIZE);
-    if (n > 0)
-        memcpy(w, data, n);
-    if (n < BLOCK_SIZE)
-        octets[n] = 0x80;
+    if (left > 0)
+        memcpy(w, data + at, left < BLOCK_SIZE ? left : BLOCK_SIZE);
+    if (at <= n && left < BLOCK_SIZE)
+        octets[left] = 0x80;
     for (i = 0; i < BLOCK_WORDS; i++, octets += 4)
         w[i] = (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 | (uint32_t)octets[2] << 8 | octets[3];
+    if (left + END_SIZE <= BLOCK_SIZE) {
+        w[14] = (uint32_t)((uint64_t)n >> 29);
+        w[15] = (uint32_t)n << 3;
+    }
 }
 
 /* What the rounds from t on add, 20 after 20 the same way (FIPS 180-4, 4.1.1 and 4.2.1). */
@@ -56,7 +62,7 @@ static inline TENON_WRAPS void turn(uint32_t s[5], uint32_t w[BLOCK_WORDS], unsi
     }
 }
 
-static TENON_WRAPS void compress(uint32_t h[5], uint32_t w[BLOCK_WORDS])
+static TENON_SMALL_INLINE TENON_WRAPS void compress(uint32_t h[5], uint32_t w[BLOCK_WORDS])
 {
     uint32_t s[5];
     unsigned int t;
@@ -84,20 +90,11 @@ void tenon_sha1(const void *data, size_t n, uint8_t out[TENON_SHA1_SIZE])
 {
     uint32_t h[5] = {0x67452301u, 0xefcdab89u, 0x98badcfeu, 0x10325476u, 0xc3d2e1f0u};
     uint32_t w[BLOCK_WORDS];
-    const uint8_t *rest = (const uint8_t *)data;
-    size_t left = n, i;
-    for (; left >= BLOCK_SIZE; left -= BLOCK_SIZE, rest += BLOCK_SIZE) {
-        load(w, rest, BLOCK_SIZE);
+    size_t at, i;
+    for (at = 0; at < n + END_SIZE; at += BLOCK_SIZE) {
+        load(w, (const uint8_t *)data, n, at);
         compress(h, w);
     }
-    load(w, rest, left);
-    if (left > LAST_MAX) {
-        compress(h, w);
-        memset(w, 0, sizeof w);
-    }
-    w[14] = (uint32_t)((uint64_t)n >> 29);
-    w[15] = (uint32_t)n << 3;
-    compress(h, w);
     for (i = 0; i < TENON_SHA1_SIZE; i++)
         out[i] = (uint8_t)(h[i / 4] >> (24 - 8 * (i % 4)));
 }

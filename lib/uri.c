@@ -100,40 +100,70 @@ int tenon_target_valid(tenon_str s)
 
 /* ------------------------------------------------------------------- URIs */
 
+/* What a URI is made of. */
+typedef struct parts {
+    tenon_str authority; /* without the usual port */
+    tenon_str rest;      /* path and query; data NULL if the URI is not good */
+    size_t host_size;
+    uint32_t port;
+    int secure;
+} parts;
+
 /* Octets of a known scheme and "://", or 0. Sets what the scheme says. */
-static size_t read_scheme(tenon_str s, tenon_uri *uri)
+static size_t read_scheme(tenon_str s, parts *found)
 {
     static const char schemes[4][9] = {"ws://", "http://", "wss://", "https://"};
     size_t i;
     for (i = 0; i < 4; i++) {
         tenon_str head = {s.data, strlen(schemes[i])};
         if (head.size <= s.size && tenon_is(head, schemes[i])) {
-            uri->secure = i >= 2;
-            uri->port = i >= 2 ? 443 : 80;
+            found->secure = i >= 2;
+            found->port = i >= 2 ? 443 : 80;
             return head.size;
         }
     }
     return 0;
 }
 
-/* What a good authority says; port: what was read from it. */
-static void take_authority(tenon_uri *uri, size_t host_size, uint32_t port)
+/* Reads a URI to the end of s; returns the index of what is wrong, or s.size. */
+static TENON_APART size_t read_uri(tenon_str s, parts *found)
 {
-    uri->host.data = uri->authority.data;
-    uri->host.size = host_size;
-    if (port == 0 || port == uri->port)
-        uri->authority.size = host_size;
+    size_t begin = read_scheme(s, found), index = begin;
+    uint32_t port;
+    found->rest.data = NULL;
+    while (begin > 0 && index < s.size && memchr("/?#", s.data[index], 3) == NULL)
+        index++;
+    found->authority.data = s.data + begin;
+    found->authority.size = index - begin;
+    s.data += index;
+    s.size -= index;
+    index = read_authority(found->authority, &found->host_size, &port);
+    if (index < found->authority.size || index == 0)
+        return begin + index;
+    if (port == 0 || port == found->port)
+        found->authority.size = found->host_size;
     else
-        uri->port = (uint16_t)port;
+        found->port = port;
+    begin += index;
+    index = read_path(s);
+    if (index == s.size)
+        found->rest = s;
+    return begin + index;
+}
+
+static void fill(tenon_uri *uri, const parts *found)
+{
+    tenon_str rest = found->rest;
+    memset(uri, 0, sizeof *uri);
+    uri->port = (uint16_t)found->port;
+    uri->secure = (uint8_t)found->secure;
+    uri->authority = found->authority;
+    uri->host.data = found->authority.data;
+    uri->host.size = found->host_size;
     if (*uri->host.data == '[') {
         uri->host.data++;
         uri->host.size -= 2;
     }
-}
-
-/* What a good rest says. */
-static void take_path(tenon_uri *uri, tenon_str rest)
-{
     tenon_take(&rest, '?', &uri->path);
     if (rest.size > 0)
         uri->query = rest;
@@ -141,51 +171,58 @@ static void take_path(tenon_uri *uri, tenon_str rest)
 
 int tenon_uri_parse(const char *text, size_t n, tenon_uri *uri, size_t *at)
 {
-    tenon_uri found;
-    tenon_str rest;
-    size_t begin, end, index, host_size;
-    uint32_t port;
+    parts found;
+    size_t index;
     if (text == NULL || uri == NULL)
         return TENON_ERR_NULL;
-    memset(&found, 0, sizeof found);
-    rest = tenon_string(text, n);
-    n = rest.size;
-    begin = read_scheme(rest, &found);
-    end = begin; /* of the authority: where path, query or fragment begins */
-    while (begin > 0 && end < n && text[end] != '/' && text[end] != '?' && text[end] != '#')
-        end++;
-    found.authority.data = text + begin;
-    found.authority.size = end - begin;
-    index = begin + read_authority(found.authority, &host_size, &port);
-    if (index == end && end > begin) {
-        rest.data = text + end;
-        rest.size = n - end;
-        index += read_path(rest);
-        if (index == n) {
-            take_authority(&found, host_size, port);
-            take_path(&found, rest);
-            *uri = found;
-            return TENON_OK;
-        }
+    index = read_uri(tenon_string(text, n), &found);
+    if (found.rest.data != NULL) {
+        fill(uri, &found);
+        return TENON_OK;
     }
     if (at != NULL)
         *at = index;
     return TENON_ERR_URI;
 }
 
+int tenon_target_split(tenon_str target, tenon_str *path, tenon_str *authority)
+{
+    parts found;
+    if (tenon_target_valid(target)) {
+        *path = target;
+        return 1;
+    }
+    /* ws: and wss: are no schemes of HTTP requests. */
+    if (target.size == 0 || (target.data[0] | 0x20) != 'h')
+        return 0;
+    read_uri(target, &found);
+    if (found.rest.data == NULL)
+        return 0;
+    if (found.rest.size == 0 || tenon_is(found.rest, "?"))
+        found.rest = tenon_string("/", 1);
+    if (*found.rest.data == '?')
+        return 0;
+    *path = found.rest;
+    *authority = found.authority;
+    return 1;
+}
+
 int tenon_place_parse(const tenon_request *request, int secure, tenon_place *place)
 {
     memset(place, 0, sizeof *place);
     if (request->uri != NULL) {
-        tenon_uri uri;
+        parts found;
         /* Both ways to say it could contradict each other. */
-        if (request->authority != NULL || request->target != NULL
-            || tenon_uri_parse(request->uri, 0, &uri, NULL) != TENON_OK)
+        if (request->authority != NULL || request->target != NULL)
             return TENON_ERR_URI;
-        place->authority = uri.authority;
-        place->path = uri.path;
-        place->query = uri.query;
-        place->secure = uri.secure;
+        read_uri(tenon_string(request->uri, 0), &found);
+        if (found.rest.data == NULL)
+            return TENON_ERR_URI;
+        place->authority = found.authority;
+        place->secure = found.secure;
+        tenon_take(&found.rest, '?', &place->path);
+        if (found.rest.size > 0)
+            place->query = found.rest;
         return TENON_OK;
     }
     place->authority = tenon_string(request->authority, 0);

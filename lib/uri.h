@@ -14,6 +14,14 @@ TENON_INTERNAL int tenon_host_valid(tenon_str s);
 /* 1 if s may be a target in origin-form: "/" and visible ASCII without "#". */
 TENON_INTERNAL int tenon_target_valid(tenon_str s);
 
+/*
+ * Splits a target of either form (RFC 9112, 3.2): *path is what origin-form would be,
+ * *authority what an absolute target names, untouched otherwise. 0, and nothing is touched,
+ * for a target that GET cannot have. An absolute target with a query but no path is refused
+ * too: its origin-form is no slice of it.
+ */
+TENON_INTERNAL int tenon_target_split(tenon_str target, tenon_str *path, tenon_str *authority);
+
 /* Where a request goes: what tenon_request names by uri, or by authority and target. */
 typedef struct tenon_place {
     tenon_str authority;

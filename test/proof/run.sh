@@ -113,9 +113,9 @@ split() {
 # place or a size. Renamed functions belong in here anew: else there are alarms.
 all='-eva-split-return=full'
 fields='model_memchr model_strlen tenon_alike tenon_is tenon_same tenon_take tenon_trim tenon_string line_next
-    tenon_token_size field_next named_next tenon_header_next tenon_list_next token peek quoted
-    parameter_next tenon_parameter_next tenon_extension_next'
-uris='tenon_uri_parse tenon_host_valid name_size bracket_size read_authority read_path read_scheme'
+    tenon_token_size field_next tenon_field_seek tenon_header_next tenon_list_next split is_quotable is_parameter
+    parameter_next tenon_extension_good tenon_parameter_next tenon_extension_next'
+uris='tenon_uri_parse tenon_host_valid name_size bracket_size read_authority read_path read_scheme read_uri'
 forget='-DFORGET'
 
 prove quick leaf_utf8 24 300 leaf "$forget" "$all"
