@@ -54,7 +54,7 @@ static int tell(tenon_conn *conn, int ends, int drop)
     if (drop)
         return STEP_AGAIN;
     conn->bits |= BIT_IN_RX;
-    return tenon_recv_tell(conn, place(conn), n, ends ? flags | TENON_FRAME_LAST : flags, ends);
+    return tenon_recv_tell(conn, place(conn), n, ends ? flags | TENON_FRAME_LAST | TENON_LAST : flags);
 }
 
 /* Told first is what was good, then the connection fails. */
@@ -119,7 +119,7 @@ static int probe(tenon_conn *conn, int drop)
 static int inflate(tenon_conn *conn, int drop)
 {
     tenon_message *message = &conn->u.frame.message;
-    size_t room = tenon_recv_room(conn) - conn->held, n = 0, good;
+    size_t room = conn->room - conn->held, n = 0, good;
     uint64_t left = tenon_recv_limit(conn) - message->size;
     uint8_t *out = place(conn) + conn->held;
     int status;
@@ -159,7 +159,7 @@ static int inflate_step(tenon_conn *conn, int drop)
             found = feed(conn, drop);
         else if (conn->u.frame.message.size >= tenon_recv_limit(conn))
             found = probe(conn, drop);
-        else if (conn->held >= tenon_recv_room(conn))
+        else if (conn->held >= conn->room)
             found = no_room(conn, drop);
         else
             found = inflate(conn, drop);
@@ -170,7 +170,9 @@ static int inflate_step(tenon_conn *conn, int drop)
 /* The same, and whether there is more to do without further input. */
 static int step(tenon_conn *conn, int drop)
 {
-    int found = inflate_step(conn, drop);
+    int found;
+    conn->deflate &= (uint8_t)~DEFLATE_WANTS_INFLATE; /* found anew */
+    found = inflate_step(conn, drop);
     conn->deflate &= (uint8_t)~DEFLATE_STAGED;
     if (conn->inside &&
         (conn->u.frame.left == 0 || (conn->inflater != NULL && !tenon_inflater_hungry(conn->inflater))))
@@ -248,7 +250,7 @@ static int put(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, i
             return TENON_OK; /* it was accepted; now the connection ends with 1011 */
         }
         last = d->ended;
-        status = tenon_send_frames(conn, first, d->stage, d->ready, end && last);
+        status = tenon_send_frames(conn, first, d->stage, d->ready, end && last ? TENON_FIN_BIT : 0);
         if (status != TENON_OK)
             return status;
         tenon_deflater_taken(d, d->ready);
@@ -273,7 +275,7 @@ static int put_ref(tenon_conn *conn)
     if (n > d->ready)
         n = d->ready;
     last = d->ended && n == d->ready;
-    if (!tenon_send_has_room(conn, n) || tenon_send_frames(conn, first, d->stage, n, last) != TENON_OK)
+    if (!tenon_send_has_room(conn, n) || tenon_send_frames(conn, first, d->stage, n, last ? TENON_FIN_BIT : 0) != TENON_OK)
         return 0;
     conn->bits &= ~BIT_REF_FIRST;
     tenon_deflater_taken(d, n);

@@ -46,12 +46,14 @@ int tenon_init(void *memory, size_t size, const tenon_config *config, tenon_conn
         return TENON_ERR_RANDOM;
     memset(c, 0, sizeof *c);
     c->config = config;
-    c->phase = config->handshake == NULL ? TENON_PHASE_OPENING : TENON_PHASE_HEAD;
+    *conn = c;
     if (config->role == TENON_SERVER)
         c->bits |= BIT_SERVER;
-    if (config->handshake != NULL)
+    c->phase = TENON_PHASE_OPENING;
+    if (config->handshake != NULL) {
+        c->phase = TENON_PHASE_HEAD;
         config->handshake->begin(c);
-    *conn = c;
+    }
     return TENON_OK;
 }
 
@@ -95,7 +97,7 @@ static TENON_SMALL_INLINE void set_rx(tenon_conn *conn, uint8_t *rx, size_t size
     if (used > 0)
         memmove(rx, conn->rx, used);
     conn->rx = rx;
-    conn->rx_size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
+    conn->room = rx == NULL ? 0 : (size > UINT32_MAX ? UINT32_MAX : (uint32_t)size) - TENON_RX_RESERVE;
     conn->bits &= ~BIT_WANTS_RX;
 }
 
@@ -189,9 +191,9 @@ int tenon_state(const tenon_conn *conn)
     uint32_t closing = BIT_FAILED | BIT_CLOSE_ASKED | BIT_CLOSE_PENDING | BIT_CLOSE_SENT | BIT_CLOSE_RECEIVED;
     if (conn == NULL || conn->phase >= TENON_PHASE_END)
         return TENON_CLOSED;
-    if (conn->phase == TENON_PHASE_DRAIN || conn->phase == TENON_PHASE_BODY)
+    if (conn->phase >= TENON_PHASE_BODY)
         return TENON_CLOSING;
-    if (conn->phase != TENON_PHASE_OPENING && conn->phase != TENON_PHASE_FRAMES)
+    if (conn->phase < TENON_PHASE_OPENING)
         return TENON_CONNECTING;
     return (conn->bits & closing) != 0 ? TENON_CLOSING : TENON_OPEN;
 }
@@ -211,10 +213,10 @@ static int is_clean(const tenon_conn *conn)
  * peer to end the stream, or for the close timeout (RFC 6455, 7.1.1). */
 static int is_over(const tenon_conn *conn)
 {
+    uint32_t served = BIT_SERVER | BIT_CLOSE_GONE | BIT_CLOSE_RECEIVED;
     if (conn->phase != TENON_PHASE_DRAIN || !is_flushed(conn))
         return 0;
-    return (conn->bits & BIT_EOF) != 0 ||
-           ((conn->bits & (BIT_SERVER | BIT_FAILED)) == BIT_SERVER && is_clean(conn));
+    return (conn->bits & BIT_EOF) != 0 || (conn->bits & (served | BIT_FAILED)) == served;
 }
 
 static int is_writable(const tenon_conn *conn)
@@ -239,7 +241,8 @@ static int has_input(const tenon_conn *conn)
     return conn->in_left > 0 || (conn->deflate & DEFLATE_STAGED) != 0;
 }
 
-/* Whether tenon_next would find something, by what is cheap to see. */
+/* Whether tenon_next would find something, by what is cheap to see, besides what comes
+ * with more input. */
 static int wants_next(const tenon_conn *conn)
 {
     if (conn->phase == TENON_PHASE_OPENING || conn->phase == TENON_PHASE_END || (conn->bits & BIT_AGAIN) != 0)
@@ -251,8 +254,6 @@ static int wants_next(const tenon_conn *conn)
     if (is_over(conn) || ((conn->bits & BIT_EOF) != 0 && !has_input(conn) && conn->phase != TENON_PHASE_DRAIN))
         return 1;
     if (has_input(conn) && conn->phase != TENON_PHASE_DECIDE && (conn->bits & BIT_WANTS_RX) == 0)
-        return 1;
-    if ((conn->bits & BIT_EVENT) != 0 && wants_input(conn))
         return 1;
     return tenon_timer_due(conn);
 }
@@ -276,8 +277,8 @@ uint32_t tenon_wants(const tenon_conn *conn)
         return 0;
     if (conn->phase == TENON_PHASE_DEAD)
         return TENON_WANTS_CLOSE;
-    if ((conn->bits & BIT_EVENT) == 0 && wants_input(conn))
-        wants |= TENON_WANTS_READ;
+    if (wants_input(conn))
+        wants |= conn->bits & BIT_EVENT ? TENON_WANTS_NEXT : TENON_WANTS_READ;
     if (conn->queue.pending > 0)
         wants |= TENON_WANTS_WRITE;
     if (conn->bits & BIT_WANTS_RX)
@@ -318,11 +319,23 @@ void tenon_conn_count(tenon_conn *conn, size_t which, size_t n)
 {
     tenon_stats_add(conn->stats, which, n);
 }
+
+void tenon_conn_count_one(tenon_conn *conn, size_t which)
+{
+    tenon_conn_count(conn, which, 1);
+}
+#endif
+
+#if TENON_SMALL
+int tenon_conn_checks(const tenon_conn *conn, uint32_t rsv)
+{
+    return tenon_checks_text(conn, rsv);
+}
 #endif
 
 /* ------------------------------------------------------------------- input */
 
-static int lend_input(tenon_conn *conn, uint8_t *data, size_t n, uint32_t constant)
+static TENON_SMALL_INLINE int lend_input(tenon_conn *conn, uint8_t *data, size_t n, uint32_t constant)
 {
     if (conn == NULL || (data == NULL && n > 0))
         return TENON_ERR_NULL;
@@ -380,8 +393,6 @@ int tenon_eof(tenon_conn *conn)
 
 void tenon_conn_consume(tenon_conn *conn, size_t n)
 {
-    if (n == 0)
-        return;
     conn->in += n;
     conn->in_left -= n;
     conn->offset += n;
@@ -398,7 +409,7 @@ int tenon_out(tenon_conn *conn, tenon_iov *iov, size_t max, size_t *count)
     return TENON_OK;
 }
 
-/* The own Ping or Close that was in the queue is out. */
+/* The own Ping or Close that was in the queue is out, if there was one. */
 static void mark_passed(tenon_conn *conn)
 {
     if (conn->bits & BIT_PING_QUEUED) {
@@ -421,10 +432,9 @@ int tenon_sent(tenon_conn *conn, size_t n)
     conn->stall = conn->now;
     tenon_conn_count(conn, STAT(octets_out), n);
     conn->mark = conn->mark > n ? conn->mark - n : 0;
-    if (conn->mark == 0 && (conn->bits & (BIT_PING_QUEUED | BIT_CLOSE_SENT)) != 0)
+    if (conn->mark == 0)
         mark_passed(conn);
-    if (conn->bits & (BIT_PONG_PENDING | BIT_REF | BIT_CLOSE_PENDING))
-        tenon_send_waiting(conn);
+    tenon_send_if_waiting(conn);
     if (conn->queue.done > 0)
         tenon_conn_detain(conn); /* RELEASED comes first */
     tenon_timer_output(conn);
@@ -451,8 +461,8 @@ int tenon_conn_head(tenon_conn *conn)
         return TENON_WAIT;
     }
     limits.head = tenon_limit(config->max_head, 16384);
-    if (limits.head > conn->rx_size)
-        limits.head = conn->rx_size;
+    if (limits.head > conn->room + TENON_RX_RESERVE)
+        limits.head = conn->room + TENON_RX_RESERVE;
     limits.target = tenon_limit(config->max_target, 8192);
     limits.headers = tenon_limit(config->max_headers, 100);
     status = tenon_http1_feed(&conn->u.opening.http1, &limits, conn->in, conn->in_left, &used);
@@ -499,8 +509,6 @@ static void begin_frames(tenon_conn *conn)
 {
     memset(&conn->u.frame, 0, sizeof conn->u.frame);
     conn->phase = TENON_PHASE_FRAMES;
-    conn->held = 0;
-    conn->bits &= ~BIT_HEAD;
     conn->due = conn->life = conn->now;
 }
 
@@ -513,7 +521,7 @@ int tenon_conn_event(tenon_conn *conn, int type, const void *data, size_t n)
     conn->event_flags = 0;
     conn->event_data = (const uint8_t *)data;
     conn->event_size = n;
-    conn->event_u.offset = 0;
+    conn->event_u.rtt = 0;
     conn->bits |= BIT_EVENT;
     if (n == 0)
         conn->bits &= ~(BIT_IN_LENT | BIT_IN_RX); /* nothing lies anywhere */
@@ -583,6 +591,7 @@ static void keep_lone(tenon_conn *conn)
     uint8_t opcode = conn->event_opcode;
     tenon_conn_event(conn, TENON_EV_DATA, conn->in - n, n);
     conn->event_opcode = opcode;
+    conn->event_u.offset = 0;
     conn->event_flags = TENON_FIRST | TENON_LAST | TENON_FRAME_FIRST | TENON_FRAME_LAST;
     conn->u.frame.header.size = n;
 }
@@ -612,12 +621,12 @@ static void leave_event(tenon_conn *conn)
         conn->bits &= ~BIT_LONE;
         return;
     }
-    if (conn->event_type == TENON_EV_OPEN && conn->phase == TENON_PHASE_OPENING)
+    if (conn->event_type != TENON_EV_OPEN && conn->event_type != TENON_EV_RESPONSE)
+        return;
+    conn->bits &= ~BIT_HEAD;
+    conn->held = 0;
+    if (conn->phase == TENON_PHASE_OPENING)
         begin_frames(conn);
-    if (conn->event_type == TENON_EV_RESPONSE) {
-        conn->bits &= ~BIT_HEAD;
-        conn->held = 0;
-    }
 }
 
 /* -------------------------------------------------------------- how it ends */
@@ -667,7 +676,7 @@ void tenon_conn_drain(tenon_conn *conn)
 
 void tenon_conn_hang_up(tenon_conn *conn, uint16_t code)
 {
-    tenon_send_cut(conn);
+    tenon_send_cut(conn, 0);
     tenon_conn_drain(conn);
     /* a Close that waits for room stays what it is, as it would if it were out */
     if (code != 0 && (conn->bits & (BIT_CLOSE_SENT | BIT_CLOSE_PENDING)) == 0)
@@ -693,6 +702,12 @@ void tenon_conn_end(tenon_conn *conn)
     conn->bits &= ~(BIT_PONG_PENDING | BIT_CLOSE_PENDING | BIT_STALL);
 }
 
+void tenon_conn_break(tenon_conn *conn, uint16_t rule)
+{
+    tenon_conn_fault(conn, rule, conn->offset);
+    tenon_conn_end(conn);
+}
+
 int tenon_abort(tenon_conn *conn, int cause)
 {
     if (conn == NULL)
@@ -703,8 +718,7 @@ int tenon_abort(tenon_conn *conn, int cause)
         return TENON_ERR_STATE;
     conn->bits &= ~(BIT_EVENT | BIT_LONE | BIT_AGAIN | BIT_IN_LENT | BIT_IN_RX);
     tenon_conn_blame(conn, cause);
-    tenon_conn_fault(conn, TENON_RULE_ABORT, conn->offset);
-    tenon_conn_end(conn);
+    tenon_conn_break(conn, TENON_RULE_ABORT);
     return TENON_OK;
 }
 
@@ -719,7 +733,7 @@ static int eof_step(tenon_conn *conn)
         tenon_conn_end(conn);
         return STEP_AGAIN;
     }
-    tenon_send_cut(conn);
+    tenon_send_cut(conn, 0);
     tenon_conn_drain(conn);
     return STEP_AGAIN;
 }
@@ -733,15 +747,13 @@ static int released(tenon_conn *conn, void *cookie)
     return STEP_EVENT;
 }
 
-static TENON_SMALL_INLINE int output_step(tenon_conn *conn)
+static int output_step(tenon_conn *conn)
 {
-    void *cookie;
-    if (conn->phase < TENON_PHASE_END && (conn->bits & (BIT_REF | BIT_PONG_PENDING | BIT_CLOSE_PENDING)) != 0)
-        tenon_send_waiting(conn);
+    tenon_send_if_waiting(conn);
     if (conn->phase == TENON_PHASE_OPENING)
         return STEP_IDLE; /* OPEN comes before what sends have brought about */
-    if (conn->queue.done > 0 && tenon_queue_release(&conn->queue, &cookie))
-        return released(conn, cookie);
+    if (conn->queue.done > 0)
+        return released(conn, tenon_queue_release(&conn->queue));
     if (conn->phase == TENON_PHASE_END && (conn->bits & BIT_REF) != 0) {
         conn->bits &= ~BIT_REF;
         return released(conn, conn->ref_cookie);
@@ -766,24 +778,24 @@ static int opening_step(tenon_conn *conn)
 static int frames_step(tenon_conn *conn)
 {
     int found = tenon_recv_step(conn);
-    if (conn->bits & (BIT_PONG_PENDING | BIT_CLOSE_PENDING))
-        tenon_send_waiting(conn);
+    tenon_send_if_waiting(conn);
     return found;
 }
 
 static int input_step(tenon_conn *conn)
 {
+    conn->bits &= ~BIT_WANTS_RX; /* found anew */
     switch (conn->phase) {
     case TENON_PHASE_HEAD:
     case TENON_PHASE_BODY:
-        conn->bits &= ~BIT_WANTS_RX;
         return conn->config->handshake->step(conn);
     case TENON_PHASE_OPENING:
         return opening_step(conn);
     case TENON_PHASE_FRAMES:
         return frames_step(conn);
     case TENON_PHASE_DRAIN:
-        tenon_conn_consume(conn, conn->in_left);
+        if (conn->in_left > 0)
+            tenon_conn_consume(conn, conn->in_left);
         return STEP_IDLE;
     case TENON_PHASE_END:
         conn->phase = TENON_PHASE_DEAD;
@@ -810,7 +822,7 @@ static int idle_step(tenon_conn *conn)
 static int step(tenon_conn *conn)
 {
     int found;
-    tenon_conn_count(conn, STAT(steps), 1);
+    tenon_conn_count_one(conn, STAT(steps));
     if (conn->phase == TENON_PHASE_DEAD)
         return STEP_IDLE;
     found = output_step(conn);
@@ -819,22 +831,18 @@ static int step(tenon_conn *conn)
     return found == STEP_IDLE ? idle_step(conn) : found;
 }
 
-/* Whether time has ended the connection while an event was kept, which is dropped
- * then; but not a cookie, which comes once. */
-static int has_run_out(tenon_conn *conn)
-{
-    return conn->event_type != TENON_EV_RELEASED && tenon_timer_fire(conn);
-}
-
 /* The kept event again, unless memory comes back before: what is kept may wait for the
- * room that it takes. */
-static int tell_again(tenon_conn *conn, tenon_event *event)
+ * room that it takes. Or time has ended the connection: 0, and what was kept is dropped;
+ * but not a cookie, which comes once. */
+static TENON_SMALL_INLINE int tell_again(tenon_conn *conn, tenon_event *event)
 {
-    void *cookie;
-    if (conn->event_type != TENON_EV_RELEASED && tenon_queue_release(&conn->queue, &cookie)) {
+    int is_cookie = conn->event_type == TENON_EV_RELEASED;
+    if (!is_cookie && tenon_timer_fire(conn))
+        return 0;
+    if (!is_cookie && conn->queue.done > 0) {
         memset(event, 0, sizeof *event);
         event->type = TENON_EV_RELEASED;
-        event->cookie = cookie;
+        event->cookie = tenon_queue_release(&conn->queue);
         return TENON_EVENT;
     }
     conn->bits &= ~BIT_AGAIN;
@@ -847,8 +855,8 @@ static int tell_again(tenon_conn *conn, tenon_event *event)
 int tenon_conn_next(tenon_conn *conn, tenon_event *event)
 {
     int found;
-    if ((conn->bits & BIT_AGAIN) != 0 && !has_run_out(conn))
-        return tell_again(conn, event);
+    if ((conn->bits & BIT_AGAIN) != 0 && tell_again(conn, event))
+        return TENON_EVENT;
     conn->bits &= ~BIT_AGAIN;
     leave_event(conn);
     do {

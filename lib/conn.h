@@ -87,7 +87,7 @@ struct tenon_conn {
     uint8_t phase;
     uint8_t inside;     /* 0, or from a frame's header to its last octet an INSIDE value */
     uint8_t deflate;    /* permessage-deflate: DEFLATE_ bits */
-    uint8_t event_type; /* of the current event */
+    uint8_t cause;      /* how it ends: who is to blame */
 
     union {
         struct {
@@ -109,19 +109,19 @@ struct tenon_conn {
         } frame;
     } u;
 
-    /* input: what is left of the lent octets, and its place in the stream */
+    /* input: what is left of the lent octets */
     uint8_t *in;
     size_t in_left;
-    uint64_t offset;
     const tenon_config *config;
     tenon_stats *stats;
+    uint32_t want_room; /* the send that was refused needs so much; 0: none */
+    uint32_t controls;  /* control frames since data or time went on */
     uint8_t *rx;
-    uint32_t rx_size;
+    uint32_t room; /* octets of rx behind the reserve, where messages are assembled */
     uint32_t held; /* octets of rx in use: of the head, or behind the reserve of a message */
 
     tenon_queue queue;
-    uint32_t want_room; /* the send that was refused needs so much; 0: none */
-    uint32_t controls;  /* control frames since data or time went on */
+    uint64_t offset; /* of the lent octets in the stream */
 
     /* the rest of the current event */
     const uint8_t *event_data;
@@ -143,7 +143,7 @@ struct tenon_conn {
     uint16_t rule;
     uint16_t sent_code;
     uint16_t received_code;
-    uint8_t cause;
+    uint8_t event_type; /* of the current event */
     uint8_t reason_size; /* of the peer's reason, kept in rx */
 
     /* permessage-deflate: the windows that were agreed on */
@@ -166,9 +166,7 @@ struct tenon_conn {
     const uint8_t *ref_data; /* the reference being framed */
     size_t ref_left;
     void *ref_cookie;
-    /* Puts its next frame: 0 if it has to wait; or cuts it short. Known only where there
-     * are references, lest others link them. */
-    int (*ref_step)(tenon_conn *conn, int cut);
+    const struct tenon_refs *refs; /* known only where there are references, lest others link them */
 
     /* time */
     uint64_t now;
@@ -185,6 +183,14 @@ struct tenon_conn {
 
 /* What a step of the machine found. */
 enum { STEP_IDLE = 0, STEP_EVENT = 1, STEP_AGAIN = 2 };
+
+/* What is done with the reference being framed. */
+struct tenon_refs {
+    /* Puts its next frame: 0 if it has to wait. */
+    int (*step)(tenon_conn *conn);
+    /* It goes no further; all: not even if it makes a single frame. */
+    void (*cut)(tenon_conn *conn, int all);
+};
 
 /* A handshake of either role. */
 struct tenon_handshake {
@@ -246,6 +252,18 @@ static inline uint8_t tenon_conn_foreign(const tenon_conn *conn)
     return conn->deflate & DEFLATE_ON ? TENON_RSV2 | TENON_RSV3 : TENON_RSV1 | TENON_RSV2 | TENON_RSV3;
 }
 
+/* Whether text with these RSV bits is checked to be UTF-8. */
+static inline int tenon_checks_text(const tenon_conn *conn, uint32_t rsv)
+{
+    return (conn->bits & BIT_OPAQUE) == 0 &&
+           ((conn->config->flags & TENON_RELAY) == 0 || (rsv & tenon_conn_foreign(conn)) == 0);
+}
+#if TENON_SMALL
+TENON_INTERNAL int tenon_conn_checks(const tenon_conn *conn, uint32_t rsv);
+#else
+#define tenon_conn_checks(conn, rsv) tenon_checks_text(conn, rsv)
+#endif
+
 /* Adds to a counter, if they are wanted. */
 #define STAT(member) offsetof(tenon_stats, member)
 static inline void tenon_stats_add(tenon_stats *stats, size_t which, size_t n)
@@ -255,8 +273,10 @@ static inline void tenon_stats_add(tenon_stats *stats, size_t which, size_t n)
 }
 #if TENON_SMALL
 TENON_INTERNAL void tenon_conn_count(tenon_conn *conn, size_t which, size_t n);
+TENON_INTERNAL void tenon_conn_count_one(tenon_conn *conn, size_t which);
 #else
 #define tenon_conn_count(conn, which, n) tenon_stats_add((conn)->stats, which, n)
+#define tenon_conn_count_one(conn, which) tenon_stats_add((conn)->stats, which, 1)
 #endif
 
 /* next.c: tenon_next for who is allowed to call it, tenon_run inside its guard too. */
@@ -291,6 +311,9 @@ TENON_INTERNAL void tenon_conn_drain(tenon_conn *conn);
 /* Drops all input and output: CLOSED comes next, after the RELEASED. */
 TENON_INTERNAL void tenon_conn_end(tenon_conn *conn);
 
+/* fault here, then end. */
+TENON_INTERNAL void tenon_conn_break(tenon_conn *conn, uint16_t rule);
+
 /* The handshake is done: OPEN comes next. */
 TENON_INTERNAL void tenon_conn_open(tenon_conn *conn, tenon_str subprotocol);
 
@@ -310,8 +333,6 @@ TENON_INTERNAL int tenon_recv_step(tenon_conn *conn);
 TENON_INTERNAL uint32_t tenon_recv_lone_max(const tenon_conn *conn);
 TENON_INTERNAL size_t tenon_recv_needed(const tenon_conn *conn);
 /* Its parts, which compress.c uses too. */
-/* Octets of rx behind the reserve, where messages are assembled. */
-TENON_INTERNAL size_t tenon_recv_room(const tenon_conn *conn);
 /* Whether messages are assembled. */
 TENON_INTERNAL int tenon_recv_whole(const tenon_conn *conn);
 /* The limit in force for a message. */
@@ -325,12 +346,18 @@ TENON_INTERNAL size_t tenon_recv_lent(const tenon_conn *conn);
 TENON_INTERNAL int tenon_recv_frame_done(tenon_conn *conn);
 /* The message is over. */
 TENON_INTERNAL void tenon_recv_done(tenon_conn *conn);
-/* Tells n octets of the message, with the flags of their place. ends: the last ones. */
-TENON_INTERNAL int tenon_recv_tell(tenon_conn *conn, const uint8_t *data, size_t n, unsigned flags, int ends);
+/* Tells n octets of the message, with the flags of their place. */
+TENON_INTERNAL int tenon_recv_tell(tenon_conn *conn, const uint8_t *data, size_t n, unsigned flags);
 
 /* send.c */
 /* Puts whatever waited for room: Pong, the next frame of a reference, Close. */
 TENON_INTERNAL void tenon_send_waiting(tenon_conn *conn);
+/* The same, with a look beforehand at whether anything waits where that is worth a call. */
+static inline void tenon_send_if_waiting(tenon_conn *conn)
+{
+    if (TENON_SMALL || (conn->bits & (BIT_PONG_PENDING | BIT_REF | BIT_CLOSE_PENDING)) != 0)
+        tenon_send_waiting(conn);
+}
 /* Answers a Ping with what waits next. */
 TENON_INTERNAL void tenon_send_pong(tenon_conn *conn, const uint8_t *payload, size_t n);
 /* An own Ping, if there is room. */
@@ -341,12 +368,12 @@ TENON_INTERNAL void tenon_send_close(tenon_conn *conn, uint16_t code, size_t rea
  * have; and frames, for which there is room, put. */
 TENON_INTERNAL int tenon_send_has_room(const tenon_conn *conn, size_t payload);
 TENON_INTERNAL size_t tenon_send_frame_max(const tenon_conn *conn);
-TENON_INTERNAL int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, int fin);
+TENON_INTERNAL int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, unsigned fin);
 /* Refuses for want of so much room, or of the block to compress with. */
 TENON_INTERNAL int tenon_send_check_room(tenon_conn *conn, uint64_t need);
 TENON_INTERNAL int tenon_send_check_block(tenon_conn *conn);
-/* The conversation ends: a reference of several frames goes no further. */
-TENON_INTERNAL void tenon_send_cut(tenon_conn *conn);
+/* The conversation ends: a reference of several frames goes no further, or none does. */
+TENON_INTERNAL void tenon_send_cut(tenon_conn *conn, int all);
 
 /* timer.c */
 /* Whether lent octets, or those taken in to be inflated, wait for memory: nothing can

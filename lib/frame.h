@@ -6,7 +6,8 @@
 #include "base.h"
 #include "tenon/frame.h"
 
-/* Octet 0: the bit of control opcodes. */
+/* Octet 0: the bit of a message's last frame, and that of control opcodes. */
+#define TENON_FIN_BIT 0x80u
 #define TENON_CONTROL_BIT 0x08
 
 /* Octet 1: the mask bit, and a length up to 125, or how many octets of length follow. */
@@ -14,12 +15,30 @@
 #define TENON_LENGTH_16 126
 #define TENON_LENGTH_64 127
 
-static inline void tenon_word_put(uint8_t *out, uint32_t word)
+/* Numbers, the highest octet first. They are put together where they are aligned: there
+ * compilers see that it is one instruction, and one to store it anywhere. */
+static inline TENON_SMALL_INLINE void tenon_word_put(uint8_t *out, uint32_t word)
 {
-    out[0] = (uint8_t)(word >> 24);
-    out[1] = (uint8_t)(word >> 16 & 0xff);
-    out[2] = (uint8_t)(word >> 8 & 0xff);
-    out[3] = (uint8_t)(word & 0xff);
+    union {
+        uint32_t all;
+        uint8_t octets[4];
+    } it;
+    it.octets[0] = (uint8_t)(word >> 24);
+    it.octets[1] = (uint8_t)(word >> 16 & 0xff);
+    it.octets[2] = (uint8_t)(word >> 8 & 0xff);
+    it.octets[3] = (uint8_t)(word & 0xff);
+    memcpy(out, &it, sizeof it);
+}
+
+static inline TENON_SMALL_INLINE void tenon_half_put(uint8_t *out, uint32_t half)
+{
+    union {
+        uint16_t all;
+        uint8_t octets[2];
+    } it;
+    it.octets[0] = (uint8_t)(half >> 8 & 0xff);
+    it.octets[1] = (uint8_t)(half & 0xff);
+    memcpy(out, &it, sizeof it);
 }
 
 /* Octets of length behind octet 1. */
@@ -40,8 +59,7 @@ static inline size_t tenon_header_put(uint8_t *out, uint8_t first, int masked, u
     }
     if (size == 2) {
         out[1] = mask | TENON_LENGTH_16;
-        out[2] = (uint8_t)(payload >> 8);
-        out[3] = (uint8_t)(payload & 0xff);
+        tenon_half_put(out + 2, (uint32_t)payload);
         return 4;
     }
     out[1] = mask | TENON_LENGTH_64;

@@ -9,10 +9,11 @@ size_t tenon_mask_checked(uint8_t *to, const uint8_t *from, size_t n, const uint
 {
     size_t i;
     for (i = 0; i < n; i++) {
-        uint8_t octet = from[i] ^ key[(phase + i) % 4];
+        uint8_t octet = key != NULL ? from[i] ^ key[(phase + i) % 4] : from[i];
         if (state != NULL && !tenon_utf8_step(state, octet))
             break;
-        to[i] = octet;
+        if (to != NULL)
+            to[i] = octet;
     }
     return i;
 }

@@ -10,6 +10,7 @@
 #include "utf8.h"
 #include "tenon/frame.h"
 
+/* All zero while no message is in progress. */
 typedef struct tenon_message {
     uint8_t opcode;     /* TEXT or BINARY; 0 when no message is in progress */
     uint8_t first;      /* first octet of the first frame */
@@ -30,18 +31,18 @@ static inline uint16_t tenon_message_order(const tenon_message *message, uint8_t
     return message->opcode != 0 ? TENON_RULE_UNFINISHED : TENON_RULE_NONE;
 }
 
-/* 1 if a frame of that many octets still fits under the limit. */
-static inline int tenon_message_fits(const tenon_message *message, uint8_t first, uint64_t payload, uint64_t limit)
+/* 1 if a frame of that many octets still fits under the limit. No sum wraps: what was
+ * there before has all come in, and a payload is less than 2^63. */
+static inline int tenon_message_fits(const tenon_message *message, uint64_t payload, uint64_t limit)
 {
-    uint64_t before = (first & 0x0f) == TENON_CONTINUATION ? message->size : 0;
-    return before <= limit && payload <= limit - before;
+    return message->size + payload <= limit;
 }
 
-/* The frame begins; check: text is to be validated. */
+/* The frame begins, of a message that is all zero before its first one; check: text is to
+ * be validated. */
 static inline void tenon_message_begin(tenon_message *message, uint8_t first, uint64_t payload, int check)
 {
     if ((first & 0x0f) != TENON_CONTINUATION) {
-        memset(message, 0, sizeof *message);
         message->opcode = first & 0x0f;
         message->first = first;
         message->text = check && message->opcode == TENON_TEXT;
@@ -54,16 +55,13 @@ static inline void tenon_message_begin(tenon_message *message, uint8_t first, ui
 /*
  * Takes n payload octets from src to dst (which may be src): unmasks them if key
  * is not NULL, copies them, and checks text. Returns n, or the index of the first
- * octet that is not UTF-8. message may be NULL: the octets belong to none.
+ * octet that is not UTF-8. text is NULL where there is none to check.
  */
-static inline size_t tenon_message_take(tenon_message *message, uint8_t *dst, const uint8_t *src, size_t n,
+static inline size_t tenon_message_take(tenon_utf8 *text, uint8_t *dst, const uint8_t *src, size_t n,
                                         const uint8_t *key, size_t phase)
 {
-    tenon_utf8 *text = message != NULL && message->text ? &message->utf8 : NULL;
 #if TENON_SIMPLE
-    static const uint8_t none[4] = {0, 0, 0, 0};
-    if (key != NULL || dst != src)
-        return tenon_mask_checked(dst, src, n, key != NULL ? key : none, phase, text);
+    return tenon_mask_checked(key == NULL && dst == src ? NULL : dst, src, n, key, phase, text);
 #else
     if (key != NULL && text != NULL)
         return tenon_mask_utf8(dst, src, n, key, phase, text);
@@ -71,8 +69,20 @@ static inline size_t tenon_message_take(tenon_message *message, uint8_t *dst, co
         tenon_mask(dst, src, n, key, phase);
     else if (n > 0 && dst != src)
         memcpy(dst, src, n);
-#endif
     return text != NULL ? tenon_utf8_check(text, dst, n) : n;
+#endif
+}
+
+/* It is over. */
+static inline void tenon_message_end(tenon_message *message)
+{
+    memset(message, 0, sizeof *message);
+}
+
+/* What its payload is checked by, or NULL. */
+static inline tenon_utf8 *tenon_message_text(tenon_message *message)
+{
+    return message->text ? &message->utf8 : NULL;
 }
 
 /* 1 if text is not in the middle of a code point. */

@@ -75,17 +75,16 @@ static void drop(tenon_queue *queue, uint32_t n)
 
 size_t tenon_queue_out(tenon_queue *queue, tenon_iov *iov, size_t max)
 {
-    size_t n = queue->used, run = run_length(queue, 0), count = 0;
+    size_t n = queue->used, run = queue->size - queue->head, count = 0;
     queue->offered = 0;
     if (queue->refs > 0)
         return queue->with_refs->out(queue, iov, max);
     if (run > n)
         run = n;
-    while (run > 0 && count < max) {
+    for (; run > 0 && count < max; count++) {
         iov[count].base = count > 0 ? queue->ring : queue->ring + queue->head;
         iov[count].size = run;
         queue->offered += run;
-        count++;
         run = n - queue->offered;
     }
     return count;
@@ -121,12 +120,9 @@ uint32_t tenon_queue_refs_pending(const tenon_queue *queue)
     return queue->refs - queue->done;
 }
 
-int tenon_queue_release(tenon_queue *queue, void **cookie)
+void *tenon_queue_release(tenon_queue *queue)
 {
-    if (queue->done == 0)
-        return 0;
-    *cookie = queue->with_refs->release(queue);
-    return 1;
+    return queue->with_refs->release(queue);
 }
 
 /* ------------------------------------------------------------------- references */

@@ -94,8 +94,8 @@ TENON_INTERNAL int tenon_queue_sent(tenon_queue *queue, size_t n);
 /* References not yet acknowledged. */
 TENON_INTERNAL uint32_t tenon_queue_refs_pending(const tenon_queue *queue);
 
-/* 1 and *cookie if a reference is acknowledged and not yet given back, else 0. */
-TENON_INTERNAL int tenon_queue_release(tenon_queue *queue, void **cookie);
+/* Gives back the oldest of those that are done, of which there is one: its cookie. */
+TENON_INTERNAL void *tenon_queue_release(tenon_queue *queue);
 
 /* Forgets all that is not acknowledged; its references can be released. */
 TENON_INTERNAL void tenon_queue_drop(tenon_queue *queue);

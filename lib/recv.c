@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "conn.h"
 
-size_t tenon_recv_room(const tenon_conn *conn)
-{
-    return conn->rx_size > TENON_RX_RESERVE ? conn->rx_size - TENON_RX_RESERVE : 0;
-}
-
 static int is_control(uint8_t first)
 {
     return (first & 0x08) != 0;
@@ -35,7 +30,7 @@ uint64_t tenon_recv_limit(const tenon_conn *conn)
         return config->max_message;
     if (!tenon_recv_whole(conn))
         return PAYLOAD_MAX;
-    return conn->rx != NULL && tenon_recv_room(conn) < standard ? tenon_recv_room(conn) : standard;
+    return conn->room > 0 && conn->room < standard ? conn->room : standard;
 }
 
 /* ------------------------------------------------------------- frame headers */
@@ -89,7 +84,7 @@ static uint16_t judge_length(const tenon_conn *conn)
     if (h->first == (0x80 | TENON_OP_CLOSE) && h->size == 1)
         return TENON_RULE_CLOSE_SIZE;
     if (is_control(h->first) || is_compressed(conn, h->first) ||
-        tenon_message_fits(&conn->u.frame.message, h->first, h->size, tenon_recv_limit(conn)))
+        tenon_message_fits(&conn->u.frame.message, h->size, tenon_recv_limit(conn)))
         return TENON_RULE_NONE;
     return TENON_RULE_MESSAGE_SIZE;
 }
@@ -111,26 +106,21 @@ static uint16_t take_header(tenon_conn *conn, uint8_t octet)
     return rule;
 }
 
-static int text_checked(const tenon_conn *conn, uint8_t first)
-{
-    return (conn->bits & BIT_OPAQUE) == 0 &&
-           ((conn->config->flags & TENON_RELAY) == 0 || (first & tenon_conn_foreign(conn)) == 0);
-}
-
 static void begin_frame(tenon_conn *conn)
 {
     tenon_header_in *h = &conn->u.frame.header;
     conn->u.frame.left = h->size;
     h->have = 0;
     conn->inside = INSIDE;
-    tenon_conn_count(conn, STAT(frames_in), 1);
+    tenon_conn_count_one(conn, STAT(frames_in));
     if (is_control(h->first)) {
-        conn->controls += conn->controls < TENON_OFF - 1;
+        if (conn->controls < TENON_OFF - 1)
+            conn->controls++;
         memset(&conn->u.frame.reason, 0, sizeof conn->u.frame.reason);
         return;
     }
     tenon_message_begin(&conn->u.frame.message, h->first, is_compressed(conn, h->first) ? 0 : h->size,
-                        text_checked(conn, h->first));
+                        tenon_conn_checks(conn, h->first));
     if (h->size > 0)
         conn->controls = 0;
 }
@@ -172,12 +162,12 @@ size_t tenon_recv_lent(const tenon_conn *conn)
     return conn->in_left < conn->u.frame.left ? conn->in_left : (size_t)conn->u.frame.left;
 }
 
-/* Takes n lent octets to dst, unmasked; returns how many are good. message: checks them
- * if it is text; NULL: they belong to none. */
-static size_t fetch(tenon_conn *conn, tenon_message *message, uint8_t *dst, size_t n)
+/* Takes n lent octets to dst, unmasked; returns how many are good. text: what it is
+ * checked by, or NULL. */
+static size_t fetch(tenon_conn *conn, tenon_utf8 *text, uint8_t *dst, size_t n)
 {
     conn->inside = INSIDE_BEGUN;
-    n = tenon_message_take(message, dst, conn->in, n, tenon_recv_key(conn), tenon_recv_phase(conn));
+    n = tenon_message_take(text, dst, conn->in, n, tenon_recv_key(conn), tenon_recv_phase(conn));
     conn->u.frame.left -= n;
     tenon_conn_consume(conn, n);
     return n;
@@ -185,7 +175,7 @@ static size_t fetch(tenon_conn *conn, tenon_message *message, uint8_t *dst, size
 
 static int ping_arrived(tenon_conn *conn, const uint8_t *payload, size_t n)
 {
-    tenon_conn_count(conn, STAT(pings_in), 1);
+    tenon_conn_count_one(conn, STAT(pings_in));
     if ((conn->config->flags & TENON_RELAY) == 0)
         tenon_send_pong(conn, payload, n);
     return tenon_conn_event(conn, TENON_EV_PING, payload, n);
@@ -203,7 +193,7 @@ static int is_own_pong(const tenon_conn *conn, const uint8_t *payload, size_t n)
 static int pong_arrived(tenon_conn *conn, const uint8_t *payload, size_t n)
 {
     int step = tenon_conn_event(conn, TENON_EV_PONG, payload, n);
-    tenon_conn_count(conn, STAT(pongs_in), 1);
+    tenon_conn_count_one(conn, STAT(pongs_in));
     if (is_own_pong(conn, payload, n)) {
         uint64_t rtt = conn->now - conn->ping;
         conn->bits &= ~BIT_PING_SENT;
@@ -220,33 +210,36 @@ static int close_arrived(tenon_conn *conn)
     size_t n = (size_t)conn->u.frame.header.size;
     uint16_t code = TENON_CLOSE_NONE;
     if (n >= 2) {
+        n -= 2;
         code = (uint16_t)(conn->rx[0] << 8 | conn->rx[1]);
-        conn->reason_size = (uint8_t)(n - 2);
+        conn->reason_size = (uint8_t)n;
     }
     conn->received_code = code;
     conn->bits |= BIT_CLOSE_RECEIVED;
     tenon_conn_blame(conn, TENON_REMOTE);
     tenon_conn_hang_up(conn, (conn->config->flags & TENON_RELAY) == 0 ? code : 0);
-    n = conn->reason_size;
     return tenon_conn_event(conn, TENON_EV_CLOSE, n > 0 ? conn->rx + 2 : NULL, n);
 }
 
 /* Checks the payload of a Close as it comes: octets i..to of it are new. */
-static TENON_SMALL_APART int judge_close(tenon_conn *conn, size_t i, size_t to)
+static int judge_close(tenon_conn *conn, size_t i, size_t to)
 {
     tenon_utf8 *reason = &conn->u.frame.reason;
     uint16_t rule = TENON_RULE_NONE;
-    for (; rule == TENON_RULE_NONE && i < to; i++) {
-        if (i == 1 && !tenon_close_code_valid((uint32_t)(conn->rx[0] << 8 | conn->rx[1])))
-            rule = TENON_RULE_CLOSE_CODE;
-        else if (i > 1 && tenon_utf8_check(reason, conn->rx + i, 1) == 0)
-            rule = TENON_RULE_CLOSE_UTF8;
-    }
-    if (rule == TENON_RULE_NONE && conn->u.frame.left == 0 && reason->need > 0)
-        rule = TENON_RULE_CLOSE_UTF8;
-    if (rule == TENON_RULE_NONE)
+    if (to < 2)
         return 1;
-    tenon_conn_fail(conn, rule, conn->offset - to + i - 1);
+    if (i < 2 && !tenon_close_code_valid((uint32_t)(conn->rx[0] << 8 | conn->rx[1]))) {
+        rule = TENON_RULE_CLOSE_CODE;
+        i = 1;
+    } else {
+        i = i < 2 ? 2 : i;
+        i += tenon_utf8_check(reason, conn->rx + i, to - i);
+        if (i == to && ((uint32_t)conn->u.frame.left > 0 || reason->need == 0))
+            return 1;
+        rule = TENON_RULE_CLOSE_UTF8;
+        i -= i == to;
+    }
+    tenon_conn_fail(conn, rule, conn->offset - (to - i));
     return 0;
 }
 
@@ -282,7 +275,7 @@ static TENON_SMALL_APART int control_step(tenon_conn *conn)
         fetch(conn, NULL, payload + have, n);
     if (opcode == TENON_OP_CLOSE && !judge_close(conn, have, have + n))
         return STEP_AGAIN;
-    if (conn->u.frame.left > 0)
+    if ((uint32_t)conn->u.frame.left > 0)
         return STEP_IDLE;
     conn->bits |= where;
     conn->inside = 0;
@@ -295,9 +288,9 @@ static TENON_SMALL_APART int control_step(tenon_conn *conn)
 
 void tenon_recv_done(tenon_conn *conn)
 {
-    conn->u.frame.message.opcode = 0;
+    tenon_message_end(&conn->u.frame.message);
     conn->held = 0;
-    tenon_conn_count(conn, STAT(messages_in), 1);
+    tenon_conn_count_one(conn, STAT(messages_in));
 }
 
 int tenon_recv_frame_done(tenon_conn *conn)
@@ -306,22 +299,20 @@ int tenon_recv_frame_done(tenon_conn *conn)
     return (conn->u.frame.header.first & 0x80) != 0;
 }
 
-int tenon_recv_tell(tenon_conn *conn, const uint8_t *data, size_t n, unsigned flags, int ends)
+int tenon_recv_tell(tenon_conn *conn, const uint8_t *data, size_t n, unsigned flags)
 {
     tenon_message *message = &conn->u.frame.message;
     if (!message->told)
         flags |= TENON_FIRST | (message->first & 0x70u); /* of the first frame, which may have been empty */
     if (conn->deflate & DEFLATE_ON)
         flags &= ~TENON_RSV1; /* the library's own */
-    if (ends)
-        flags |= TENON_LAST;
     tenon_conn_event(conn, TENON_EV_DATA, data, n);
     conn->event_opcode = message->opcode;
     conn->event_u.offset = message->delivered;
     conn->event_flags = (uint16_t)flags;
     message->told = 1;
     message->delivered += n;
-    if (ends)
+    if (flags & TENON_LAST)
         tenon_recv_done(conn);
     return STEP_EVENT;
 }
@@ -331,7 +322,7 @@ int tenon_recv_tell(tenon_conn *conn, const uint8_t *data, size_t n, unsigned fl
 static size_t take(tenon_conn *conn, uint8_t *dst, size_t n)
 {
     tenon_message *message = &conn->u.frame.message;
-    size_t good = fetch(conn, message, dst, n);
+    size_t good = fetch(conn, tenon_message_text(message), dst, n);
     uint16_t rule = TENON_RULE_NONE;
     if (good < n)
         rule = TENON_RULE_UTF8;
@@ -340,7 +331,7 @@ static size_t take(tenon_conn *conn, uint8_t *dst, size_t n)
     if (rule != TENON_RULE_NONE) {
         conn->bits |= BIT_BAD_TEXT;
         conn->rule = rule;
-        conn->fault = rule == TENON_RULE_UTF8 ? conn->offset : conn->offset - 1;
+        conn->fault = conn->offset - (rule == TENON_RULE_UTF8_END);
     }
     return good;
 }
@@ -356,12 +347,12 @@ static int is_direct(const tenon_conn *conn, int whole, size_t n)
 
 /* Octets of a message, n of them lent: to be told once it is whole, or as they come.
  * drop: they are checked, and told to nobody. */
-static int payload_step(tenon_conn *conn, int whole, int drop, size_t n)
+static TENON_SMALL_INLINE int payload_step(tenon_conn *conn, int whole, int drop, size_t n)
 {
-    size_t room = tenon_recv_room(conn);
+    size_t room = conn->room;
     unsigned flags = whole ? 0 : conn->u.frame.header.first & 0x70u;
     uint8_t *start = conn->in;
-    int ends = 0, direct = is_direct(conn, whole, n);
+    int direct = is_direct(conn, whole, n);
     if (!direct && (whole ? conn->u.frame.message.size > room : room == 0)) {
         conn->bits |= BIT_WANTS_RX;
         return STEP_IDLE;
@@ -374,19 +365,16 @@ static int payload_step(tenon_conn *conn, int whole, int drop, size_t n)
         flags |= TENON_FRAME_FIRST;
     n = take(conn, start + conn->held, n);
     if (conn->u.frame.left == 0 && (conn->bits & BIT_BAD_TEXT) == 0) {
-        flags |= TENON_FRAME_LAST;
-        ends = tenon_recv_frame_done(conn);
+        flags |= tenon_recv_frame_done(conn) ? TENON_FRAME_LAST | TENON_LAST : TENON_FRAME_LAST;
     }
     if (whole && !direct)
         n = conn->held += (uint32_t)n;
-    if (!ends && (whole || drop || n == 0))
-        return STEP_AGAIN;
-    if (drop) {
+    if (drop && (flags & TENON_LAST) != 0)
         tenon_recv_done(conn);
+    if (drop || ((flags & TENON_LAST) == 0 && (whole || n == 0)))
         return STEP_AGAIN;
-    }
     conn->bits |= direct ? BIT_IN_LENT : BIT_IN_RX;
-    return tenon_recv_tell(conn, start, n, flags, ends);
+    return tenon_recv_tell(conn, start, n, flags);
 }
 
 static int data_step(tenon_conn *conn)
@@ -404,8 +392,6 @@ static int data_step(tenon_conn *conn)
 
 int tenon_recv_step(tenon_conn *conn)
 {
-    conn->bits &= ~BIT_WANTS_RX;
-    conn->deflate &= (uint8_t)~DEFLATE_WANTS_INFLATE;
     if (conn->bits & BIT_BAD_TEXT) {
         conn->bits &= ~BIT_BAD_TEXT;
         tenon_conn_fail(conn, conn->rule, conn->fault);
@@ -421,7 +407,7 @@ int tenon_recv_step(tenon_conn *conn)
 /* Nobody knows how long it will be: twice what there is, up to the limit. */
 static uint64_t inflated_need(const tenon_conn *conn)
 {
-    uint64_t limit = tenon_recv_limit(conn), twice = 2 * (uint64_t)tenon_recv_room(conn);
+    uint64_t limit = tenon_recv_limit(conn), twice = 2 * (uint64_t)conn->room;
     return twice < limit ? twice : limit;
 }
 

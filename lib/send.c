@@ -45,27 +45,18 @@ static size_t frame_max(const tenon_conn *conn)
     return tenon_limit(conn->config->max_frame_out, 65536);
 }
 
-static const struct tenon_transform *transform(const tenon_conn *conn)
+static TENON_SMALL_INLINE const struct tenon_transform *transform(const tenon_conn *conn)
 {
     return conn->deflate & DEFLATE_ON ? conn->config->transform : NULL;
 }
 
 static TENON_SMALL_INLINE void count_frame(tenon_conn *conn, uint8_t first)
 {
-    tenon_conn_count(conn, STAT(frames_out), 1);
+    tenon_conn_count_one(conn, STAT(frames_out));
     if ((first & 0x88) == 0x80)
-        tenon_conn_count(conn, STAT(messages_out), 1);
+        tenon_conn_count_one(conn, STAT(messages_out));
     if (conn->stats->queue_peak < conn->queue.used)
         conn->stats->queue_peak = conn->queue.used;
-}
-
-/* The reference being framed goes no further. */
-static TENON_SMALL_INLINE void drop_ref(tenon_conn *conn)
-{
-    if (conn->deflate & DEFLATE_REF)
-        transform(conn)->overtaken(conn);
-    conn->ref_left = 0;
-    conn->bits &= ~BIT_REF_FIRST;
 }
 
 /* Without a key no frame can go out, not even a Close (RFC 6455, 10.3). */
@@ -73,34 +64,37 @@ static int random_failed(tenon_conn *conn)
 {
     tenon_conn_fault(conn, TENON_RULE_RANDOM, conn->offset);
     conn->bits &= ~(BIT_PONG_PENDING | BIT_CLOSE_PENDING);
-    drop_ref(conn);
+    tenon_send_cut(conn, 1);
     tenon_conn_drain(conn);
     return TENON_ERR_RANDOM;
 }
 
-/* Writes the header of a frame; a client's ends with a fresh key (RFC 6455, 5.3), which
- * *key is then, else NULL. 0 if there is none to be had. */
-static size_t write_header(const tenon_conn *conn, uint8_t *out, uint8_t first, size_t payload, const uint8_t **key)
+/* Writes the header of a frame; a client's ends with a fresh key (RFC 6455, 5.3). 0 if
+ * there is none to be had. */
+static size_t write_header(const tenon_conn *conn, uint8_t *out, uint8_t first, size_t payload)
 {
     const tenon_config *config = conn->config;
     size_t n = tenon_header_put(out, first, is_client(conn), payload);
-    *key = NULL;
     if (!is_client(conn))
         return n;
-    *key = out + n;
     return config->random(config->random_user, out + n, 4) == 0 ? n + 4 : 0;
+}
+
+/* The key at the end of a header, if there is one. */
+static const uint8_t *key_of(const tenon_conn *conn, const uint8_t *end)
+{
+    return is_client(conn) ? end - 4 : NULL;
 }
 
 /* A whole frame, in two parts that may go on at the start of the ring; 0 if it cannot be. */
 static TENON_LARGE_APART int put_split(tenon_conn *conn, uint8_t first, const void *payload, size_t n)
 {
     uint8_t header[TENON_FRAME_HEADER_MAX];
-    const uint8_t *key;
-    size_t head = write_header(conn, header, first, n, &key);
+    size_t head = write_header(conn, header, first, n);
     if (head == 0)
         return 0;
     tenon_queue_put(&conn->queue, header, head);
-    tenon_queue_put_masked(&conn->queue, payload, n, key);
+    tenon_queue_put_masked(&conn->queue, payload, n, key_of(conn, header + head));
     return 1;
 }
 
@@ -112,9 +106,10 @@ static int put_octets(tenon_conn *conn, uint8_t first, const void *payload, size
     size_t head;
     if (at == NULL)
         return put_split(conn, first, payload, n);
-    head = write_header(conn, at, first, n, &key);
+    head = write_header(conn, at, first, n);
     if (head == 0)
         return 0;
+    key = key_of(conn, at + head);
     if (key != NULL)
         tenon_mask(at + head, payload, n, key, 0);
     else if (n > 0)
@@ -130,7 +125,7 @@ static int put_frame(tenon_conn *conn, uint8_t first, const void *payload, size_
         return random_failed(conn);
     if (conn->stats != NULL)
         count_frame(conn, first);
-    if ((conn->bits & BIT_STALL) == 0)
+    if (TENON_SMALL || (conn->bits & BIT_STALL) == 0)
         tenon_timer_output(conn);
     return TENON_OK;
 }
@@ -154,8 +149,7 @@ static void put_close(tenon_conn *conn)
     uint8_t *payload = close_slot(conn);
     size_t n = 0;
     if (conn->close_code != TENON_CLOSE_NONE) {
-        payload[0] = (uint8_t)(conn->close_code >> 8);
-        payload[1] = (uint8_t)(conn->close_code & 0xff);
+        tenon_half_put(payload, conn->close_code);
         n = 2u + conn->close_size;
     }
     if (put_control(conn, TENON_OP_CLOSE, payload, n) != TENON_OK)
@@ -205,10 +199,9 @@ static int frame_ref_client(tenon_conn *conn, uint8_t first, size_t n)
 static int frame_ref_server(tenon_conn *conn, uint8_t first, size_t n)
 {
     uint8_t header[TENON_FRAME_HEADER_MAX];
-    const uint8_t *key;
     if (tenon_queue_refs_pending(&conn->queue) >= 2 || !has_room(conn, header_size(conn, n) + TENON_QUEUE_REF_SIZE))
         return 0;
-    tenon_queue_put(&conn->queue, header, write_header(conn, header, first, n, &key));
+    tenon_queue_put(&conn->queue, header, write_header(conn, header, first, n));
     tenon_queue_put_ref(&conn->queue, conn->ref_data, n, NULL, 0);
     if (conn->stats != NULL)
         count_frame(conn, first);
@@ -217,7 +210,7 @@ static int frame_ref_server(tenon_conn *conn, uint8_t first, size_t n)
 }
 
 /* One more frame of the reference, or its end; 0 if it has to wait. */
-static int next_of_ref(tenon_conn *conn)
+static int ref_step(tenon_conn *conn)
 {
     size_t n = ref_frame_size(conn);
     int begins = (conn->bits & BIT_REF_FIRST) != 0;
@@ -238,23 +231,25 @@ static int next_of_ref(tenon_conn *conn)
 
 /* What makes a single frame was accepted as much as a copy in the queue was, so it
  * goes out; only a message of several frames is broken off. */
-static int ref_step(tenon_conn *conn, int cut)
+static void ref_cut(tenon_conn *conn, int all)
 {
-    if (!cut)
-        return next_of_ref(conn);
-    if ((conn->bits & BIT_REF_FIRST) == 0 || (conn->deflate & DEFLATE_REF) != 0 || conn->ref_left > ref_frame_size(conn))
-        drop_ref(conn);
-    return 0;
+    int compressed = (conn->deflate & DEFLATE_REF) != 0;
+    if (!all && !compressed && (conn->bits & BIT_REF_FIRST) != 0 && conn->ref_left <= ref_frame_size(conn))
+        return;
+    if (compressed)
+        transform(conn)->overtaken(conn);
+    conn->ref_left = 0;
+    conn->bits &= ~BIT_REF_FIRST;
 }
 
 void tenon_send_waiting(tenon_conn *conn)
 {
-    if (conn->queue.size == 0)
+    if (conn->queue.size == 0 || conn->phase >= TENON_PHASE_END)
         return;
     do {
         if (conn->bits & BIT_PONG_PENDING)
             put_pong(conn);
-    } while ((conn->bits & (BIT_PONG_PENDING | BIT_REF)) == BIT_REF && conn->ref_step(conn, 0));
+    } while ((conn->bits & (BIT_PONG_PENDING | BIT_REF)) == BIT_REF && conn->refs->step(conn));
     if ((conn->bits & (BIT_CLOSE_PENDING | BIT_REF | BIT_PONG_PENDING)) == BIT_CLOSE_PENDING)
         put_close(conn);
 }
@@ -262,7 +257,7 @@ void tenon_send_waiting(tenon_conn *conn)
 void tenon_send_pong(tenon_conn *conn, const uint8_t *payload, size_t n)
 {
     if ((conn->bits & BIT_PONG_PENDING) != 0 || conn->queue.size == 0)
-        tenon_conn_count(conn, STAT(pongs_skipped), 1);
+        tenon_conn_count_one(conn, STAT(pongs_skipped));
     if (conn->queue.size == 0)
         return;
     if (n > 0)
@@ -283,7 +278,7 @@ void tenon_send_ping(tenon_conn *conn)
     conn->bits = (conn->bits & ~BIT_PING_SENT) | BIT_PING_QUEUED;
 }
 
-void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size)
+TENON_SMALL_APART void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size)
 {
     conn->close_code = code;
     conn->close_size = (uint8_t)reason_size;
@@ -291,10 +286,10 @@ void tenon_send_close(tenon_conn *conn, uint16_t code, size_t reason_size)
     conn->want_room = 0;
 }
 
-void tenon_send_cut(tenon_conn *conn)
+void tenon_send_cut(tenon_conn *conn, int all)
 {
     if (conn->bits & BIT_REF)
-        conn->ref_step(conn, 1);
+        conn->refs->cut(conn, all);
 }
 
 /* ------------------------------------------------------- the program's sends */
@@ -350,8 +345,8 @@ static TENON_SMALL_INLINE uint64_t framed_size(const tenon_conn *conn, size_t n,
 }
 
 /* All of data, in as many frames as it takes. first: opcode and RSV bits of the
- * first of them; fin: the last of them ends the message. */
-int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, int fin)
+ * first of them; fin: TENON_FIN_BIT if the last of them ends the message, else 0. */
+int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, unsigned fin)
 {
     size_t max = frame_max(conn);
     while (n > max) {
@@ -362,7 +357,7 @@ int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint8_t *data, size
         data += max;
         n -= max;
     }
-    return put_frame(conn, (uint8_t)(first | (fin ? 0x80 : 0)), data, n);
+    return put_frame(conn, (uint8_t)(first | fin), data, n);
 }
 
 /* Whether a data send is compressed. */
@@ -373,7 +368,7 @@ static TENON_SMALL_INLINE int is_compressed(const tenon_conn *conn, size_t n, ui
 
 /* A part of a message as it is, judged and put: all of it or nothing. first: opcode and
  * RSV bits; 0 for a part that goes on. */
-static TENON_SMALL_INLINE int put_part(tenon_conn *conn, unsigned first, const void *data, size_t n, int fin)
+static TENON_SMALL_INLINE int put_part(tenon_conn *conn, unsigned first, const void *data, size_t n, unsigned fin)
 {
     int status = tenon_send_check_room(conn, framed_size(conn, n, frame_max(conn)));
     return status == TENON_OK ? tenon_send_frames(conn, (uint8_t)first, (const uint8_t *)data, n, fin) : status;
@@ -382,9 +377,7 @@ static TENON_SMALL_INLINE int put_part(tenon_conn *conn, unsigned first, const v
 /* Whether this send is to be checked to be UTF-8. */
 static TENON_SMALL_INLINE int text_checked(const tenon_conn *conn, int opcode, uint32_t flags)
 {
-    if (opcode != TENON_TEXT || (flags & TENON_TRUSTED) != 0 || (conn->bits & BIT_OPAQUE) != 0)
-        return 0;
-    return (conn->config->flags & TENON_RELAY) == 0 || (flags & tenon_conn_foreign(conn)) == 0;
+    return opcode == TENON_TEXT && (flags & TENON_TRUSTED) == 0 && tenon_conn_checks(conn, flags);
 }
 
 static int is_utf8(const void *data, size_t n)
@@ -438,8 +431,8 @@ int tenon_send(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_
     if (status != TENON_OK)
         return status;
     if (is_compressed(conn, n, flags))
-        return transform(conn)->put(conn, (uint8_t)(first | TENON_RSV1), (const uint8_t *)data, n, 1);
-    return put_part(conn, first, data, n, 1);
+        return conn->config->transform->put(conn, (uint8_t)(first | TENON_RSV1), (const uint8_t *)data, n, 1);
+    return put_part(conn, first, data, n, TENON_FIN_BIT);
 }
 
 int tenon_send_part(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags)
@@ -465,7 +458,7 @@ int tenon_send_part(tenon_conn *conn, int opcode, const void *data, size_t n, ui
     if (compress)
         status = transform(conn)->put(conn, (uint8_t)first, (const uint8_t *)data, n, last);
     else
-        status = put_part(conn, first, data, n, last);
+        status = put_part(conn, first, data, n, last ? TENON_FIN_BIT : 0);
     if (status != TENON_OK)
         return status;
     if (begins)
@@ -491,12 +484,13 @@ int tenon_send_check_block(tenon_conn *conn)
 /* Takes on a reference that has been checked. */
 static int begin_ref(tenon_conn *conn, unsigned opcode, const void *data, size_t n, int compress, void *cookie)
 {
+    static const struct tenon_refs refs = {ref_step, ref_cut};
     if (conn->bits & (BIT_REF | BIT_PONG_PENDING))
         return again(conn, 1);
     conn->ref_data = (const uint8_t *)data;
     conn->ref_left = n;
     conn->ref_cookie = cookie;
-    conn->ref_step = ref_step;
+    conn->refs = &refs;
     conn->ref_opcode = (uint8_t)(compress ? opcode | TENON_RSV1 : opcode);
     if (compress)
         conn->deflate |= DEFLATE_REF;
@@ -545,7 +539,7 @@ static int send_deflated(tenon_conn *conn, const tenon_prepared *prepared, uint3
     unsigned opcode = prepared->opcode | (unsigned)TENON_RSV1 | rsv_of(flags);
     int status = check_whole(conn, prepared->opcode, prepared->data, prepared->data_size, flags | TENON_TRUSTED);
     if (status == TENON_OK && (flags & TENON_COPY) != 0)
-        status = put_part(conn, opcode, prepared->deflated, prepared->deflated_size, 1);
+        status = put_part(conn, opcode, prepared->deflated, prepared->deflated_size, TENON_FIN_BIT);
     else if (status == TENON_OK)
         status = begin_ref(conn, opcode, prepared->deflated, prepared->deflated_size, 0, cookie);
     if (status == TENON_OK)
@@ -599,7 +593,7 @@ static int check_close(const tenon_conn *conn, int code, const char *reason, siz
         return TENON_ERR_NULL;
     if (code == TENON_CLOSE_NONE)
         return n > 0 ? TENON_ERR_CODE : TENON_OK;
-    if (code < 0 || !tenon_close_code_valid((uint32_t)code) || (code == TENON_CLOSE_EXTENSION && !is_client(conn)))
+    if (!tenon_close_code_valid((uint32_t)code) || (code == TENON_CLOSE_EXTENSION && !is_client(conn)))
         return TENON_ERR_CODE;
     if (n > TENON_REASON_MAX)
         return TENON_ERR_CONTROL_SIZE;
@@ -608,12 +602,13 @@ static int check_close(const tenon_conn *conn, int code, const char *reason, siz
 
 int tenon_close(tenon_conn *conn, int code, const char *reason, size_t n)
 {
-    int status = check_close(conn, code, reason, n);
+    int state, status = check_close(conn, code, reason, n);
     if (status != TENON_OK)
         return status;
-    if (conn->phase >= TENON_PHASE_END)
+    state = tenon_state(conn);
+    if (state == TENON_CLOSED)
         return TENON_ERR_STATE;
-    if (tenon_state(conn) == TENON_CONNECTING || conn->phase == TENON_PHASE_BODY) {
+    if (state == TENON_CONNECTING || conn->phase == TENON_PHASE_BODY) {
         tenon_conn_fault(conn, TENON_RULE_NONE, 0);
         tenon_conn_end(conn);
         return TENON_OK;

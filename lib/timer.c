@@ -109,13 +109,7 @@ int tenon_timer_due(const tenon_conn *conn)
 {
     uint64_t when;
     int which = earliest(conn, &when);
-    return has_passed(conn, when) ? which : TIMER_NONE;
-}
-
-static void close_now(tenon_conn *conn, uint16_t rule)
-{
-    tenon_conn_fault(conn, rule, conn->offset);
-    tenon_conn_end(conn);
+    return when <= conn->now ? which : TIMER_NONE; /* none is due at TENON_NEVER */
 }
 
 /* A Ping of our own, unless there is no room; then the next one is due as usual. */
@@ -135,13 +129,13 @@ int tenon_timer_fire(tenon_conn *conn)
         conn->config->handshake->timeout(conn);
         break;
     case TIMER_CLOSE:
-        close_now(conn, TENON_RULE_CLOSE_TIMEOUT);
+        tenon_conn_break(conn, TENON_RULE_CLOSE_TIMEOUT);
         break;
     case TIMER_STALL:
-        close_now(conn, TENON_RULE_STALL_TIMEOUT);
+        tenon_conn_break(conn, TENON_RULE_STALL_TIMEOUT);
         break;
     case TIMER_PONG:
-        close_now(conn, TENON_RULE_PONG_TIMEOUT);
+        tenon_conn_break(conn, TENON_RULE_PONG_TIMEOUT);
         break;
     case TIMER_IDLE:
         tenon_conn_fail(conn, TENON_RULE_IDLE_TIMEOUT, conn->offset);

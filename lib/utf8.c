@@ -10,21 +10,21 @@
  */
 static int step(tenon_utf8 *state, uint8_t octet)
 {
-    if (state->need > 0) {
+    uint8_t need = state->need, low = 0x80, high = 0xbf;
+    if (need > 0) {
         if (octet < state->low || octet > state->high)
             return 0;
-        state->need--;
-        state->low = state->need > 0 ? 0x80 : 0; /* between characters all is zero, however the text was cut */
-        state->high = state->need > 0 ? 0xbf : 0;
-        return 1;
+        need--;
+    } else if (octet >= 0x80) {
+        if (octet < 0xc2 || octet > 0xf4)
+            return 0;
+        need = octet < 0xe0 ? 1 : octet < 0xf0 ? 2 : 3;
+        low = octet == 0xe0 ? 0xa0 : octet == 0xf0 ? 0x90 : 0x80;
+        high = octet == 0xed ? 0x9f : octet == 0xf4 ? 0x8f : 0xbf;
     }
-    if (octet < 0x80)
-        return 1;
-    if (octet < 0xc2 || octet > 0xf4)
-        return 0;
-    state->need = octet < 0xe0 ? 1 : octet < 0xf0 ? 2 : 3;
-    state->low = octet == 0xe0 ? 0xa0 : octet == 0xf0 ? 0x90 : 0x80;
-    state->high = octet == 0xed ? 0x9f : octet == 0xf4 ? 0x8f : 0xbf;
+    state->need = need;
+    state->low = need > 0 ? low : 0; /* between characters all is zero, however the text was cut */
+    state->high = need > 0 ? high : 0;
     return 1;
 }
 
@@ -37,11 +37,7 @@ int tenon_utf8_step(tenon_utf8 *state, uint8_t octet)
 
 size_t tenon_utf8_check(tenon_utf8 *state, const void *data, size_t n)
 {
-    const uint8_t *p = (const uint8_t *)data;
-    size_t i = 0;
-    while (i < n && tenon_utf8_step(state, p[i]))
-        i++;
-    return i;
+    return tenon_mask_checked(NULL, (const uint8_t *)data, n, NULL, 0, state);
 }
 
 #else

@@ -10,7 +10,8 @@
 /* One octet: 1 if it can be the next, else 0. */
 TENON_INTERNAL int tenon_utf8_step(tenon_utf8 *state, uint8_t octet);
 
-/* tenon_mask_utf8, of any octets if state is NULL. */
+/* tenon_mask_utf8; of any octets if state is NULL, of such that are not masked if key is,
+ * and of none to be written if to is. */
 TENON_INTERNAL size_t tenon_mask_checked(uint8_t *to, const uint8_t *from, size_t n, const uint8_t key[4],
                                          size_t phase, tenon_utf8 *state);
 #endif

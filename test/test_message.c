@@ -26,18 +26,19 @@ static void test_fits(void **state)
     tenon_message message;
     (void)state;
     memset(&message, 0, sizeof message);
-    assert_true(tenon_message_fits(&message, 0x82, 10, 10));
-    assert_false(tenon_message_fits(&message, 0x82, 11, 10));
-    assert_true(tenon_message_fits(&message, 0x82, 0, 0));
+    assert_true(tenon_message_fits(&message, 10, 10));
+    assert_false(tenon_message_fits(&message, 11, 10));
+    assert_true(tenon_message_fits(&message, 0, 0));
     tenon_message_begin(&message, 0x02, 7, 0);
-    assert_true(tenon_message_fits(&message, 0x00, 3, 10));
-    assert_false(tenon_message_fits(&message, 0x80, 4, 10));
-    assert_true(tenon_message_fits(&message, 0x82, 10, 10)); /* a new one does not count the old */
-    assert_true(tenon_message_fits(&message, 0x80, most - 7, most));
-    assert_false(tenon_message_fits(&message, 0x80, most - 6, most));
-    assert_false(tenon_message_fits(&message, 0x80, most, most));
-    assert_false(tenon_message_fits(&message, 0x80, 0, 6)); /* a limit that has sunk below it */
-    assert_false(tenon_message_fits(&message, 0x80, most, 6));
+    assert_true(tenon_message_fits(&message, 3, 10));
+    assert_false(tenon_message_fits(&message, 4, 10));
+    assert_true(tenon_message_fits(&message, most - 7, most));
+    assert_false(tenon_message_fits(&message, most - 6, most));
+    assert_false(tenon_message_fits(&message, most, most));
+    assert_false(tenon_message_fits(&message, 0, 6)); /* a limit that has sunk below it */
+    assert_false(tenon_message_fits(&message, most, 6));
+    tenon_message_end(&message);
+    assert_true(tenon_message_fits(&message, 10, 10)); /* a new one does not count the old */
 }
 
 static void test_begin(void **state)
@@ -45,6 +46,7 @@ static void test_begin(void **state)
     tenon_message message;
     (void)state;
     memset(&message, 0xff, sizeof message);
+    tenon_message_end(&message);
     tenon_message_begin(&message, 0x41, 5, 1);
     assert_int_equal(message.opcode, TENON_TEXT);
     assert_int_equal(message.first, 0x41);
@@ -61,8 +63,10 @@ static void test_begin(void **state)
     message.fragments = UINT32_MAX; /* without a limit the count stays at its end */
     tenon_message_begin(&message, 0x00, 0, 0);
     assert_int_equal(message.fragments, UINT32_MAX);
+    tenon_message_end(&message);
     tenon_message_begin(&message, 0x02, 0, 1);
     assert_int_equal(message.text, 0); /* never for binary */
+    tenon_message_end(&message);
     tenon_message_begin(&message, 0x01, 0, 0);
     assert_int_equal(message.text, 0);
 }
@@ -86,11 +90,12 @@ static void test_take(void **state)
                 memcpy(src, text, n);
                 if (masked)
                     tenon_mask(src, src, n, key, 0);
-                assert_int_equal(tenon_message_take(&message, out, src, cut, masked ? key : NULL, 0), cut);
+                assert_int_equal(tenon_message_take(tenon_message_text(&message), out, src, cut, masked ? key : NULL, 0), cut);
                 assert_int_equal(tenon_message_whole(&message),
                                  cut != 4 && cut != 7 && cut != 8 && cut != 9);
-                assert_int_equal(
-                    tenon_message_take(&message, out + cut, src + cut, n - cut, masked ? key : NULL, cut & 3), n - cut);
+                assert_int_equal(tenon_message_take(tenon_message_text(&message), out + cut, src + cut, n - cut,
+                                                    masked ? key : NULL, cut & 3),
+                                 n - cut);
                 assert_int_equal(tenon_message_whole(&message), 1);
                 assert_memory_equal(out, text, n);
             }
@@ -114,7 +119,7 @@ static void test_take_bad(void **state)
             if (masked)
                 tenon_mask(src, src, 5, key, 0);
             tenon_message_begin(&message, kind == 0 ? 0x82 : 0x81, 5, kind == 2);
-            assert_int_equal(tenon_message_take(&message, dst, src, 5, masked ? key : NULL, 0), kind == 2 ? 2 : 5);
+            assert_int_equal(tenon_message_take(tenon_message_text(&message), dst, src, 5, masked ? key : NULL, 0), kind == 2 ? 2 : 5);
             assert_memory_equal(dst, bad, kind == 2 ? 2 : 5);
         }
     }
@@ -126,9 +131,10 @@ static void test_nothing(void **state)
     tenon_message message;
     uint8_t octet = 'x';
     (void)state;
+    tenon_message_end(&message);
     tenon_message_begin(&message, 0x81, 0, 1);
-    assert_int_equal(tenon_message_take(&message, &octet, NULL, 0, NULL, 0), 0);
-    assert_int_equal(tenon_message_take(&message, NULL, &octet, 0, NULL, 0), 0);
+    assert_int_equal(tenon_message_take(tenon_message_text(&message), &octet, NULL, 0, NULL, 0), 0);
+    assert_int_equal(tenon_message_take(tenon_message_text(&message), NULL, &octet, 0, NULL, 0), 0);
     assert_int_equal(octet, 'x');
     assert_int_equal(tenon_message_whole(&message), 1);
 }

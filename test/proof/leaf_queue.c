@@ -65,7 +65,6 @@ static void each_place(uint32_t size)
 static void references(uint32_t head, size_t before)
 {
     tenon_iov iov[4];
-    void *cookie;
     size_t count, i;
     tenon_queue_init(&queue, large, (uint32_t)sizeof large);
     queue.head = head;
@@ -81,8 +80,8 @@ static void references(uint32_t head, size_t before)
         tenon_queue_sent(&queue, iov[i].size);
     if (any_int)
         tenon_queue_drop(&queue);
-    for (i = 0; i < 2; i++)
-        tenon_queue_release(&queue, &cookie);
+    while (queue.done > 0)
+        tenon_queue_release(&queue);
 }
 
 void main(void)
