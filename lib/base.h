@@ -22,6 +22,13 @@
 #define TENON_SMALL 0
 #endif
 
+/* A look beforehand that saves a call, where speed counts more than the look. */
+#if TENON_SMALL
+#define TENON_GLANCE(condition) 1
+#else
+#define TENON_GLANCE(condition) (condition)
+#endif
+
 /* Functions of rare cases, kept apart so that they cost the frequent case nothing. */
 #if defined(__GNUC__) || defined(__clang__)
 #define TENON_APART __attribute__((noinline))

@@ -641,7 +641,7 @@ static uint16_t close_code(uint16_t rule)
         TENON_CLOSE_INTERNAL - 1000};
     if (rule == TENON_RULE_IDLE_TIMEOUT)
         return TENON_CLOSE_GOING_AWAY;
-    if (rule < TENON_RULE_UTF8 || rule > TENON_RULE_CODEC || codes[rule - TENON_RULE_UTF8] == 0)
+    if (rule < TENON_RULE_UTF8 || codes[rule - TENON_RULE_UTF8] == 0) /* none beyond CODEC but idleness */
         return TENON_CLOSE_PROTOCOL;
     return (uint16_t)(1000 + codes[rule - TENON_RULE_UTF8]);
 }

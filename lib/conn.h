@@ -355,7 +355,7 @@ TENON_INTERNAL void tenon_send_waiting(tenon_conn *conn);
 /* The same, with a look beforehand at whether anything waits where that is worth a call. */
 static inline void tenon_send_if_waiting(tenon_conn *conn)
 {
-    if (TENON_SMALL || (conn->bits & (BIT_PONG_PENDING | BIT_REF | BIT_CLOSE_PENDING)) != 0)
+    if (TENON_GLANCE((conn->bits & (BIT_PONG_PENDING | BIT_REF | BIT_CLOSE_PENDING)) != 0))
         tenon_send_waiting(conn);
 }
 /* Answers a Ping with what waits next. */

@@ -21,6 +21,9 @@ int tenon_is_text(uint8_t c)
 /* One in each octet of a word. */
 #define ONES (SIZE_MAX / 255)
 
+/* So many octets are worth a look at a word of them; none where size counts. */
+#define PLAIN_MIN (TENON_SMALL ? SIZE_MAX : sizeof(size_t))
+
 /* 1 if all octets of a word are letters and "-", which names mostly consist of. Words are
  * added up without carry: with 0x1f an octet comes to 0x80 from "a" on, with 5 behind "z". */
 static int is_plain(size_t word)
@@ -34,10 +37,11 @@ static int is_plain(size_t word)
 size_t tenon_token_size(const char *data, size_t n)
 {
     size_t i = 0, word;
-    for (; !TENON_SMALL && n - i >= sizeof word; i += sizeof word) {
+    while (n - i >= PLAIN_MIN) {
         memcpy(&word, data + i, sizeof word);
         if (!is_plain(word))
             break;
+        i += sizeof word;
     }
     while (i < n && tenon_is_tchar((uint8_t)data[i]))
         i++;

@@ -65,6 +65,7 @@ static void find_parts(tenon_asked *a)
 {
     tenon_header field;
     size_t from, position = 0;
+    memset(a->first, 0, sizeof a->first);
     memset(a->end, 0, sizeof a->end);
     for (from = 0; tenon_header_next(&a->fields, &position, &field) == TENON_OK; from = position) {
         unsigned part = part_of(&field);
@@ -79,14 +80,14 @@ static void find_parts(tenon_asked *a)
 /* Fields that hold all of a name. *space: for the part, if there is one. */
 static const tenon_fields *part_for(const tenon_asked *a, int part, tenon_fields *space)
 {
-    size_t first, size;
-    if (TENON_SMALL)
-        return &a->fields;
+#if TENON_SMALL
+    (void)part, (void)space;
+    return &a->fields;
+#else
+    size_t first = a->first[part], size = a->end[part] - first;
     memset(space, 0, sizeof *space);
     if (a->end[part] == 0)
         return space;
-    first = a->first[part];
-    size = a->end[part] - first;
     if (a->fields.head != NULL) {
         space->head = a->fields.head + first;
         space->head_size = size;
@@ -95,6 +96,7 @@ static const tenon_fields *part_for(const tenon_asked *a, int part, tenon_fields
         space->count = size;
     }
     return space;
+#endif
 }
 
 /* As tenon_field_count. */
@@ -240,10 +242,12 @@ unsigned int tenon_fields_check(tenon_asked *a)
 
 unsigned int tenon_offers_check(tenon_asked *a)
 {
+#if TENON_SMALL
+    return tenon_offer_check(&a->fields, &a->fields, &a->at);
+#else
     tenon_fields spaces[2];
-    if (TENON_SMALL)
-        return tenon_offer_check(&a->fields, &a->fields, &a->at);
     return tenon_offer_check(part_for(a, PART_PROTOCOL, &spaces[0]), part_for(a, PART_EXTENSIONS, &spaces[1]), &a->at);
+#endif
 }
 
 int tenon_upgrade_check(tenon_str method, tenon_str target, uint16_t version, const tenon_fields *fields,

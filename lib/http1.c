@@ -192,8 +192,8 @@ int tenon_http1_feed(tenon_http1 *h, const tenon_http1_limits *limits, const uin
 {
     size_t i;
     for (i = 0; i < n && h->state != STATE_DONE && h->rule == 0; i++) {
-        if (!TENON_SMALL && h->state != STATE_FORM)
-            i += run(h, limits, data + i, n - i);
+        if (!TENON_SMALL)
+            i += h->state != STATE_FORM ? run(h, limits, data + i, n - i) : 0;
         if (i == n)
             break;
         h->rule = (uint16_t)step(h, limits, data[i]);
@@ -345,8 +345,7 @@ void tenon_text_field(tenon_text *text, const char *name, tenon_str value)
     tenon_header field;
     memset(&field, 0, sizeof field);
     field.name = name;
-    /* An empty slice would be taken for a text that ends with NUL. */
-    field.value = value.size > 0 ? value.data : NULL;
+    field.value = value.data; /* if empty, a text that ends with NUL */
     field.value_size = value.size;
     put_field(text, &field);
 }

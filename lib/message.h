@@ -48,8 +48,7 @@ static inline void tenon_message_begin(tenon_message *message, uint8_t first, ui
         message->text = check && message->opcode == TENON_TEXT;
     }
     message->size += payload;
-    if (message->fragments < TENON_OFF - 1)
-        message->fragments++;
+    message->fragments += message->fragments < TENON_OFF - 1;
 }
 
 /*

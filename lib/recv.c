@@ -114,8 +114,7 @@ static void begin_frame(tenon_conn *conn)
     conn->inside = INSIDE;
     tenon_conn_count_one(conn, STAT(frames_in));
     if (is_control(h->first)) {
-        if (conn->controls < TENON_OFF - 1)
-            conn->controls++;
+        conn->controls += conn->controls < TENON_OFF - 1;
         memset(&conn->u.frame.reason, 0, sizeof conn->u.frame.reason);
         return;
     }

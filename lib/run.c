@@ -3,8 +3,8 @@
  * inside the guard that is kept over all events. */
 #include "conn.h"
 
-/* Pieces of one write: a burst of answers lies in one or two. */
-#define PIECES_MAX 16
+/* Pieces of one write: a burst of answers lies in one or two. They are on the stack. */
+#define PIECES_MAX (TENON_SMALL ? 4 : 16)
 
 /* Writes of one turn, and rounds of delivering what they brought about: so many
  * that a turn gets much done, so few that other connections have theirs. */

@@ -125,7 +125,7 @@ static int put_frame(tenon_conn *conn, uint8_t first, const void *payload, size_
         return random_failed(conn);
     if (conn->stats != NULL)
         count_frame(conn, first);
-    if (TENON_SMALL || (conn->bits & BIT_STALL) == 0)
+    if (TENON_GLANCE((conn->bits & BIT_STALL) == 0))
         tenon_timer_output(conn);
     return TENON_OK;
 }

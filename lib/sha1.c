@@ -74,14 +74,14 @@ static TENON_SMALL_INLINE TENON_WRAPS void compress(uint32_t h[5], uint32_t w[BL
     }
 #endif
     memcpy(s, h, sizeof s);
-    if (TENON_SMALL) {
-        turn(s, w, 0, 80);
-    } else { /* in each of these mix is one line */
-        turn(s, w, 0, 20);
-        turn(s, w, 20, 40);
-        turn(s, w, 40, 60);
-        turn(s, w, 60, 80);
-    }
+#if TENON_SMALL
+    turn(s, w, 0, 80);
+#else /* in each of these mix is one line */
+    turn(s, w, 0, 20);
+    turn(s, w, 20, 40);
+    turn(s, w, 40, 60);
+    turn(s, w, 60, 80);
+#endif
     for (t = 0; t < 5; t++)
         h[t] += s[t];
 }

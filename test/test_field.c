@@ -545,6 +545,9 @@ static void test_extension_slices(void **state)
     extension.parameters = tenon_string("; a=\"\"", 0);
     position = 0;
     assert_int_equal(tenon_parameter_next(&extension, &position, &name, &value), TENON_ERR_PROTOCOL);
+    extension.parameters = tenon_string("a=1", 0);
+    position = 0;
+    assert_int_equal(tenon_parameter_next(&extension, &position, &name, &value), TENON_ERR_PROTOCOL);
 }
 
 /* In order, as it is one of preference. */

@@ -213,6 +213,7 @@ static void test_target(void **state)
          "/.well-known/coap?a=%20?b", "h:80", "http://o"},
         {"GET http://a/chat HTTP/1.1\r\nHost: b\r\n" ALL "\r\n", "/chat", "a", NULL},
         {"GET HTTPS://a:8443/chat?x=1 HTTP/1.1\r\nHost: b\r\n" ALL "Origin:\r\n\r\n", "/chat?x=1", "a:8443", ""},
+        {"GET http://a? HTTP/1.1\r\nHost: b\r\n" ALL "\r\n", "/", "a", NULL},
         {"GET http://[::1] HTTP/1.1\r\nHost: b\r\n" ALL "\r\n", "/", "[::1]", NULL},
         {"\r\nGET //x HTTP/1.1\r\nHost: [::1]:9000\r\n" ALL "\r\n", "//x", "[::1]:9000", NULL},
     };
