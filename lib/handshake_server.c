@@ -232,9 +232,12 @@ unsigned int tenon_fields_check(tenon_asked *a)
     unsigned int rule;
     if (!TENON_SMALL)
         find_parts(a);
-    if ((rule = check_host(a->version, a, &value)) == TENON_RULE_NONE
-        && (rule = check_body(a, &value)) == TENON_RULE_NONE
-        && (rule = check_upgrade(a->version, a, &value)) == TENON_RULE_NONE)
+    rule = check_host(a->version, a, &value);
+    if (rule == TENON_RULE_NONE)
+        rule = check_body(a, &value);
+    if (rule == TENON_RULE_NONE)
+        rule = check_upgrade(a->version, a, &value);
+    if (rule == TENON_RULE_NONE)
         rule = check_key(a, &value);
     a->at = value.data;
     return rule;
@@ -267,9 +270,12 @@ int tenon_upgrade_check(tenon_str method, tenon_str target, uint16_t version, co
     memset(&a, 0, sizeof a);
     a.fields = *fields;
     a.version = version;
-    if ((rule = tenon_method_check(&a, method)) == TENON_RULE_NONE
-        && (rule = tenon_target_check(&a, target)) == TENON_RULE_NONE
-        && (rule = tenon_fields_check(&a)) == TENON_RULE_NONE)
+    rule = tenon_method_check(&a, method);
+    if (rule == TENON_RULE_NONE)
+        rule = tenon_target_check(&a, target);
+    if (rule == TENON_RULE_NONE)
+        rule = tenon_fields_check(&a);
+    if (rule == TENON_RULE_NONE)
         rule = tenon_offers_check(&a);
     verdict->rule = (uint16_t)rule;
     verdict->status = rule == TENON_RULE_NONE ? 101 : a.status != 0 ? a.status : tenon_http1_status((uint16_t)rule);
@@ -288,7 +294,8 @@ void tenon_server_accept(const char key[TENON_KEY_SIZE], tenon_str subprotocol, 
     room = tenon_text_take(out, TENON_ACCEPT_SIZE + 2);
     if (room != NULL) {
         tenon_key_hash(key, room);
-        memcpy(room + TENON_ACCEPT_SIZE, "\r\n", 2);
+        room[TENON_ACCEPT_SIZE] = '\r';
+        room[TENON_ACCEPT_SIZE + 1] = '\n';
     }
     if (subprotocol.data != NULL)
         tenon_text_field(out, TENON_FIELD_PROTOCOL, subprotocol);

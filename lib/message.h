@@ -48,7 +48,7 @@ static inline void tenon_message_begin(tenon_message *message, uint8_t first, ui
         message->text = check && message->opcode == TENON_TEXT;
     }
     message->size += payload;
-    message->fragments += message->fragments < TENON_OFF - 1;
+    message->fragments += message->fragments != UINT32_MAX;
 }
 
 /*
@@ -67,7 +67,7 @@ static inline size_t tenon_message_take(tenon_utf8 *text, uint8_t *dst, const ui
     if (key != NULL)
         tenon_mask(dst, src, n, key, phase);
     else if (n > 0 && dst != src)
-        memcpy(dst, src, n);
+        memcpy(dst, src, n); /* NOLINT(clang-analyzer-core.NonNullParamChecker): they have a place */
     return text != NULL ? tenon_utf8_check(text, dst, n) : n;
 #endif
 }

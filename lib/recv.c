@@ -114,7 +114,7 @@ static void begin_frame(tenon_conn *conn)
     conn->inside = INSIDE;
     tenon_conn_count_one(conn, STAT(frames_in));
     if (is_control(h->first)) {
-        conn->controls += conn->controls < TENON_OFF - 1;
+        conn->controls += conn->controls != UINT32_MAX;
         memset(&conn->u.frame.reason, 0, sizeof conn->u.frame.reason);
         return;
     }
@@ -185,6 +185,7 @@ static int is_own_pong(const tenon_conn *conn, const uint8_t *payload, size_t n)
     uint32_t number;
     if ((conn->bits & BIT_PING_SENT) == 0 || n != 4)
         return 0;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): four octets are somewhere */
     number = (uint32_t)payload[0] << 24 | (uint32_t)payload[1] << 16 | (uint32_t)payload[2] << 8 | payload[3];
     return number == conn->ping_number;
 }
@@ -266,7 +267,7 @@ static TENON_SMALL_APART int control_step(tenon_conn *conn)
     if (opcode != TENON_OP_CLOSE && is_whole(conn, n) && in_place(conn)) {
         payload = conn->in;
         where = BIT_IN_LENT;
-    } else if (payload == NULL && have < size) {
+    } else if (payload == NULL && have != size) {
         conn->bits |= BIT_WANTS_RX;
         return STEP_IDLE;
     }

@@ -49,9 +49,12 @@ static TENON_APART int judge_request(tenon_conn *conn)
     tenon_str target;
     unsigned int rule;
     memset(&a, 0, sizeof a);
-    if ((rule = check_line(conn, &a, &target)) == TENON_RULE_NONE
-        && (rule = tenon_target_check(&a, target)) == TENON_RULE_NONE
-        && (rule = tenon_fields_check(&a)) == TENON_RULE_NONE)
+    rule = check_line(conn, &a, &target);
+    if (rule == TENON_RULE_NONE)
+        rule = tenon_target_check(&a, target);
+    if (rule == TENON_RULE_NONE)
+        rule = tenon_fields_check(&a);
+    if (rule == TENON_RULE_NONE)
         rule = tenon_offers_check(&a);
     if (rule == TENON_RULE_UPGRADE && (conn->config->flags & TENON_PLAIN_GET) != 0) {
         conn->bits |= BIT_PLAIN;

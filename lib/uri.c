@@ -128,10 +128,11 @@ static size_t read_scheme(tenon_str s, parts *found)
 /* Reads a URI to the end of s; returns the index of what is wrong, or s.size. */
 static TENON_APART size_t read_uri(tenon_str s, parts *found)
 {
+    static const char ends[] = {'/', '?', '#'}; /* of an authority */
     size_t begin = read_scheme(s, found), index = begin;
     uint32_t port;
     found->rest.data = NULL;
-    while (begin > 0 && index < s.size && memchr("/?#", s.data[index], 3) == NULL)
+    while (begin > 0 && index < s.size && memchr(ends, s.data[index], sizeof ends) == NULL)
         index++;
     found->authority.data = s.data + begin;
     found->authority.size = index - begin;

@@ -366,10 +366,17 @@ static void test_early(void **state)
     bench b;
     (void)state;
     start(&b);
+    assert_none(&b); /* it may take its time to ask */
+    assert_int_equal(tenon_state(b.conn), TENON_CONNECTING);
     give_text(&b, "HTTP/1.1 408 Request Timeout\r\n\r\n");
     assert_next(&b, TENON_EV_CLOSED);
     assert_int_equal(b.event.rule, TENON_RULE_EARLY);
     assert_int_equal(b.event.offset, 0);
+    bench_stop(&b);
+    start(&b);
+    give_text(&b, "H"); /* one octet is enough */
+    assert_next(&b, TENON_EV_CLOSED);
+    assert_int_equal(b.event.rule, TENON_RULE_EARLY);
     bench_stop(&b);
 }
 
@@ -392,6 +399,20 @@ static void test_interim(void **state)
     assert_int_equal(b.event.type, TENON_EV_CLOSED);
     assert_int_equal(b.event.rule, TENON_RULE_INTERIM);
     assert_int_equal(count, 10);
+    bench_stop(&b);
+}
+
+/* All below 200 is interim, nothing from there on. */
+static void test_interim_ends_at_200(void **state)
+{
+    bench b;
+    (void)state;
+    start_asked(&b);
+    give_text(&b, "HTTP/1.1 199 Odd\r\n\r\n");
+    assert_none(&b);
+    assert_int_equal(tenon_state(b.conn), TENON_CONNECTING);
+    give_text(&b, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_next(&b, TENON_EV_RESPONSE);
     bench_stop(&b);
 }
 
@@ -456,6 +477,8 @@ static void test_response_end(void **state)
     } list[] = {
         {"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\nHello", 5},
         {"HTTP/1.1 403 Forbidden\r\ncontent-length:0\r\n\r\n", 0},
+        {"HTTP/1.1 403 Forbidden\r\nContent-Length: 12\r\n\r\nHello, world", 12},
+        {"HTTP/1.1 403 Forbidden\r\nContent-Length: 012\r\n\r\nHello, world", 12},
         {"HTTP/1.1 204 No Content\r\n\r\n", 0},
         {"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 0},
         {"HTTP/1.1 403 Forbidden\r\n\r\nHello", -1},
@@ -507,6 +530,48 @@ static void test_response_behind(void **state)
     assert_data(&b, "Hello", 5);
     assert_true((tenon_wants(b.conn) & TENON_WANTS_NEXT) != 0);
     assert_next(&b, TENON_EV_CLOSED);
+    bench_stop(&b);
+}
+
+/* close_ms run from the answer, and from each part of its body, not from the request. */
+static void test_response_deadline(void **state)
+{
+    bench b;
+    (void)state;
+    start(&b);
+    b.config.close_ms = 5000;
+    assert_int_equal(tenon_tick(b.conn, 0), TENON_OK);
+    connect_with(&b, request_to("ws://example.com/"));
+    assert_int_equal(tenon_tick(b.conn, 3000), TENON_OK);
+    give_text(&b, "HTTP/1.1 404 Not Found\r\n\r\n");
+    assert_next(&b, TENON_EV_RESPONSE);
+    assert_none(&b);
+    assert_int_equal(tenon_deadline(b.conn), 8000);
+    assert_int_equal(tenon_tick(b.conn, 4000), TENON_OK);
+    give_text(&b, "Hello");
+    assert_next(&b, TENON_EV_BODY);
+    assert_none(&b);
+    assert_int_equal(tenon_deadline(b.conn), 9000);
+    bench_stop(&b);
+}
+
+/* A request that the transport does not take is a stall as any other output is. */
+static void test_request_stalls(void **state)
+{
+    tenon_request request = request_to("ws://example.com/");
+    bench b;
+    (void)state;
+    bench_client(&b);
+    b.config.handshake_ms = TENON_OFF;
+    b.config.stall_ms = 2000;
+    bench_start(&b, 1024, 1024);
+    assert_int_equal(tenon_tick(b.conn, 100), TENON_OK);
+    assert_true(tenon_deadline(b.conn) == TENON_NEVER);
+    assert_int_equal(tenon_connect(b.conn, &request), TENON_OK);
+    assert_int_equal(tenon_deadline(b.conn), 2100);
+    assert_int_equal(tenon_tick(b.conn, 2100), TENON_OK);
+    assert_next(&b, TENON_EV_CLOSED);
+    assert_int_equal(b.event.rule, TENON_RULE_STALL_TIMEOUT);
     bench_stop(&b);
 }
 
@@ -565,6 +630,9 @@ int main(void)
         cmocka_unit_test(test_require_subprotocol),
         cmocka_unit_test(test_early),
         cmocka_unit_test(test_interim),
+        cmocka_unit_test(test_interim_ends_at_200),
+        cmocka_unit_test(test_response_deadline),
+        cmocka_unit_test(test_request_stalls),
         cmocka_unit_test(test_response),
         cmocka_unit_test(test_response_end),
         cmocka_unit_test(test_response_behind),

@@ -442,6 +442,51 @@ static void test_frames_of_any_length_fit(void **state)
     }
 }
 
+static size_t tight;
+
+static size_t tight_bound(size_t n)
+{
+    (void)n;
+    return tight;
+}
+
+/* With a codec whose bound leaves nothing over, the room that a send asks for is enough
+ * for the headers too: in a ring of any size it goes out whole, or is refused. */
+static void test_room_by_a_tight_bound(void **state)
+{
+    static const size_t sizes[] = {50, 200};
+    tenon_codec codec = tenon_zlib;
+    size_t r, i, more;
+    (void)state;
+    codec.bound = tight_bound;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (i = 0; i < COUNT_OF(sizes); i++) {
+            unsigned sent = 0;
+            for (more = 0; more < 60; more++) {
+                setup s = setup_of(roles[r]);
+                int status;
+                pair p;
+                tight = sizes[i] + 10; /* a stored block, a flush */
+                s.codec = &codec;
+                s.more = 5000;
+                s.tx = 2048;
+                pair_open(&p, &s);
+                assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, noise, 2048 - TENON_TX_RESERVE - tight - more,
+                                            TENON_UNCOMPRESSED), TENON_OK);
+                status = tenon_send(p.b.conn, TENON_BINARY, noise, sizes[i], TENON_COMPRESS);
+                assert_true(status == TENON_OK || status == TENON_ERR_AGAIN);
+                sent += status == TENON_OK;
+                flush_out(&p.b);
+                assert_message(&p, 0x82, noise, 2048 - TENON_TX_RESERVE - tight - more, NULL);
+                if (status == TENON_OK)
+                    assert_message(&p, 0xc2, noise, sizes[i], NULL);
+                pair_close(&p);
+            }
+            assert_true(sent > 0 && sent < 60);
+        }
+    }
+}
+
 /* --------------------------------------------------------------------------- blocks */
 
 /* A send without the block is refused, and asks for it; WRITABLE comes with it. */
@@ -641,6 +686,53 @@ static void test_wants_inflate(void **state)
             pair_close(&p);
         }
     }
+}
+
+static void set_off_idle(pair *p)
+{
+    p->b.config.idle_ms = 1000;
+    assert_int_equal(tenon_tick(p->b.conn, 5), TENON_OK);
+    assert_int_equal(tenon_deadline(p->b.conn), 1005);
+}
+
+/* No deadline is told while memory is wanted, also when all input was taken in: for the
+ * block, behind a header; for more rx, in the middle of what is inflated. */
+static void test_no_deadline_while_wanted(void **state)
+{
+    static uint8_t data[2000];
+    uint8_t octets[64], *packed, *rx = malloc(4096);
+    setup s = setup_of(TENON_CLIENT);
+    size_t size;
+    pair p;
+    (void)state;
+    s.no_blocks = 1;
+    pair_open(&p, &s);
+    set_off_idle(&p);
+    give(&p.b, "\xc1\x07", 2);
+    assert_none(&p.b);
+    assert_true(has(&p, TENON_WANTS_INFLATE));
+    assert_true(tenon_deadline(p.b.conn) == TENON_NEVER);
+    lend_blocks(&p, 0);
+    assert_int_equal(tenon_deadline(p.b.conn), 1005);
+    pair_close(&p);
+    s.no_blocks = 0;
+    s.rx = TENON_RX_MIN;
+    s.max_message = sizeof data;
+    pair_open(&p, &s);
+    set_off_idle(&p);
+    packed = peer_pack(&p, data, sizeof data, &size);
+    give(&p.b, octets, peer_frame(TENON_CLIENT, octets, 0xc2, packed, size));
+    assert_none(&p.b);
+    assert_true(has(&p, TENON_WANTS_RX));
+    assert_true(tenon_deadline(p.b.conn) == TENON_NEVER);
+    assert_int_equal(tenon_lend_rx(p.b.conn, rx, 4096), TENON_OK);
+    assert_next(&p.b, TENON_EV_DATA);
+    assert_data(&p.b, data, sizeof data);
+    assert_none(&p.b);
+    assert_int_equal(tenon_deadline(p.b.conn), 1005);
+    free(packed);
+    pair_close(&p);
+    free(rx);
 }
 
 /* A frame without payload wants the block too; and the end of the stream does not
@@ -925,6 +1017,32 @@ static int refusing_inflate(void *memory, size_t size, unsigned bits)
     return TENON_ERR_SIZE;
 }
 
+static unsigned begun[3];
+
+static int noting_deflate(void *memory, size_t size, unsigned bits, unsigned memory_level, unsigned level)
+{
+    begun[0] = bits;
+    begun[1] = memory_level;
+    begun[2] = level;
+    return tenon_zlib.deflate_begin(memory, size, bits, memory_level, level);
+}
+
+/* The codec is told the standards that stand in deflate.h. */
+static void test_standards(void **state)
+{
+    tenon_codec noting = tenon_zlib;
+    setup s = setup_of(TENON_SERVER);
+    pair p;
+    (void)state;
+    noting.deflate_begin = noting_deflate;
+    s.codec = &noting;
+    pair_open(&p, &s);
+    assert_int_equal(begun[0], 15);
+    assert_int_equal(begun[1], 8);
+    assert_int_equal(begun[2], 6);
+    pair_close(&p);
+}
+
 /* A block that the codec cannot use is not lent. */
 static void test_codec_refuses(void **state)
 {
@@ -1049,11 +1167,13 @@ int main(void)
         cmocka_unit_test(test_reference_that_waits_is_cut),
         cmocka_unit_test(test_again_and_too_big),
         cmocka_unit_test(test_frames_of_any_length_fit),
+        cmocka_unit_test(test_room_by_a_tight_bound),
         cmocka_unit_test(test_wants_deflate),
         cmocka_unit_test(test_wants_deflate_no_longer),
         cmocka_unit_test(test_taking_the_block_back),
         cmocka_unit_test(test_taking_the_other_block_back),
         cmocka_unit_test(test_wants_inflate),
+        cmocka_unit_test(test_no_deadline_while_wanted),
         cmocka_unit_test(test_wants_inflate_for_nothing),
         cmocka_unit_test(test_lend_errors),
         cmocka_unit_test(test_prepared),
@@ -1061,6 +1181,7 @@ int main(void)
         cmocka_unit_test(test_codec_failure),
         cmocka_unit_test(test_codec_failure_before_a_close),
         cmocka_unit_test(test_random_failure),
+        cmocka_unit_test(test_standards),
         cmocka_unit_test(test_codec_refuses),
         cmocka_unit_test(test_config_errors),
         cmocka_unit_test(test_wants_both),

@@ -530,6 +530,55 @@ static void test_lend_rx_opening(void **state)
     free(other);
 }
 
+/* OPEN of a connection that was opened elsewhere has nothing in rx. */
+static void test_lend_rx_without_a_head(void **state)
+{
+    uint8_t *other = malloc(2048);
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    bench_start(&b, 1024, 1024);
+    assert_next(&b, TENON_EV_OPEN);
+    assert_int_equal(tenon_lend_rx(b.conn, other, 2048), TENON_OK);
+    bench_stop(&b);
+    free(other);
+}
+
+/* What was there of a message is of no use after a failure, and holds no rx. */
+static void test_lend_rx_after_a_failure(void **state)
+{
+    bench b;
+    (void)state;
+    bench_open(&b, SERVER);
+    give_frame(&b, 0x01, "half", 4);
+    assert_none(&b);
+    assert_int_equal(tenon_lend_rx(b.conn, NULL, 0), TENON_ERR_BUSY);
+    give_frame(&b, 0x81, "another", 7);
+    assert_none(&b);
+    assert_int_equal(tenon_state(b.conn), TENON_CLOSING);
+    assert_int_equal(tenon_lend_rx(b.conn, NULL, 0), TENON_OK);
+    run_to_closed(&b);
+    assert_int_equal(b.event.rule, TENON_RULE_UNFINISHED);
+    bench_stop(&b);
+}
+
+/* An abort leaves nothing of what was lent. */
+static void test_nothing_to_unlend(void **state)
+{
+    const void *rest;
+    size_t n = 99;
+    bench b;
+    (void)state;
+    bench_open(&b, CLIENT);
+    give(&b, "\x81\x01" "a" "\x81\x01" "b", 6);
+    assert_next(&b, TENON_EV_DATA);
+    assert_int_equal(tenon_abort(b.conn, TENON_LOCAL), TENON_OK);
+    assert_int_equal(tenon_unlend(b.conn, &rest, &n), TENON_OK);
+    assert_int_equal(n, 0);
+    assert_next(&b, TENON_EV_CLOSED);
+    bench_stop(&b);
+}
+
 /* ------------------------------------------------------------------ re-entry */
 
 static int nested(tenon_conn *conn, const tenon_event *event, void *user)
@@ -1056,6 +1105,24 @@ static void test_data_after_close(void **state)
     bench_stop(&b);
 }
 
+/* The last one counts, also for what it does not grant any more. */
+static void test_grant_again(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    bench_start(&b, 256, 512);
+    assert_int_equal(tenon_grant(b.conn, TENON_RSV1, TENON_RSV2, TENON_OPAQUE), TENON_OK);
+    assert_int_equal(tenon_grant(b.conn, 0, 0, 0), TENON_OK);
+    assert_next(&b, TENON_EV_OPEN);
+    assert_none(&b);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, "a", 1, TENON_RSV1), TENON_ERR_ARG);
+    assert_int_equal(tenon_send(b.conn, TENON_TEXT, "\xff", 1, 0), TENON_ERR_UTF8);
+    give_frame(&b, 0x81, "\xff", 1);
+    assert_failed(&b, TENON_RULE_UTF8, 6, 1007);
+    bench_stop(&b);
+}
+
 /* RSV bits that were granted, on the first frame and on continuations, never on
  * control frames; and opaque payloads. */
 /* covers: 6455-5.2-02 */
@@ -1294,6 +1361,10 @@ int main(void)
         cmocka_unit_test(test_relay),
         cmocka_unit_test(test_drop_after_close),
         cmocka_unit_test(test_data_after_close),
+        cmocka_unit_test(test_lend_rx_without_a_head),
+        cmocka_unit_test(test_lend_rx_after_a_failure),
+        cmocka_unit_test(test_nothing_to_unlend),
+        cmocka_unit_test(test_grant_again),
         cmocka_unit_test(test_grant),
         cmocka_unit_test(test_stats),
         cmocka_unit_test(test_event_reserved),

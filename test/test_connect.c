@@ -261,6 +261,31 @@ static void test_check_good(void **state)
     assert_null(verdict.origin.data);
 }
 
+/* What stands behind a name or a value in the memory of the program is none of it. */
+static void test_check_slices(void **state)
+{
+    static const char text[] = "x-fooBAR\n";
+    tenon_header headers[ROOM];
+    tenon_fields fields = {NULL, 0, NULL, 0};
+    tenon_verdict verdict;
+    tenon_header *last;
+    (void)state;
+    fields.array = headers;
+    fields.count = read_lines(PSEUDO VERSION "x: y\n", headers);
+    last = &headers[fields.count - 1];
+    last->name = text;
+    last->name_size = 5;
+    last->value = text + 5;
+    last->value_size = 3;
+    memset(&verdict, 0, sizeof verdict);
+    verdict.size = sizeof verdict;
+    assert_int_equal(tenon_connect_check(&fields, 0, &verdict), TENON_OK);
+    assert_int_equal(verdict.status, 200);
+    last->name_size = 6;
+    assert_int_equal(tenon_connect_check(&fields, 0, &verdict), TENON_OK);
+    assert_int_equal(verdict.rule, TENON_RULE_FIELD_FORBIDDEN);
+}
+
 /* covers: 8441-4-03 8441-4-04 */
 static void test_check_pseudo(void **state)
 {
@@ -549,6 +574,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_request),        cmocka_unit_test(test_request_full),
         cmocka_unit_test(test_request_errors), cmocka_unit_test(test_check_good),
+        cmocka_unit_test(test_check_slices),
         cmocka_unit_test(test_check_pseudo),   cmocka_unit_test(test_check_protocol),
         cmocka_unit_test(test_check_forbidden), cmocka_unit_test(test_check_regular),
         cmocka_unit_test(test_check_errors),   cmocka_unit_test(test_both_sides),

@@ -72,6 +72,33 @@ static void test_every_octet(void **state)
     assert_int_equal(tenon_is_token(tenon_string(NULL, 0)), 0);
 }
 
+/* Many octets of a token are looked at together: each is judged as if it stood alone,
+ * whatever stands around it, and none behind the end or in front. */
+static void test_long_tokens(void **state)
+{
+    char text[64];
+    size_t n, at;
+    int fill, c;
+    (void)state;
+    for (fill = 0; fill < 256; fill++) {
+        memset(text, fill, sizeof text);
+        if (!tenon_is_tchar((uint8_t)fill)) {
+            assert_int_equal(tenon_token_size(text, sizeof text), 0);
+            continue;
+        }
+        for (n = 0; n <= 24; n++)
+            assert_int_equal(tenon_token_size(text + 24, n), n);
+        for (at = 0; at < 17; at++) {
+            for (c = 0; c < 256; c++) {
+                text[24 + at] = (char)c;
+                if (tenon_token_size(text + 24, 17) != (tenon_is_tchar((uint8_t)c) ? 17 : at))
+                    fail_msg("octet %d at %d between %d", c, (int)at, fill);
+            }
+            text[24 + at] = (char)fill;
+        }
+    }
+}
+
 /* Only ASCII letters have a case: not what lies 32 octets apart elsewhere. */
 static void test_compare(void **state)
 {
@@ -614,7 +641,8 @@ static void test_alike_in_part(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_octet),       cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_every_octet),       cmocka_unit_test(test_long_tokens),
+       cmocka_unit_test(test_compare),
         cmocka_unit_test(test_header_forms),      cmocka_unit_test(test_null),
         cmocka_unit_test(test_field_count), cmocka_unit_test(test_head_of_anything),
         cmocka_unit_test(test_lists),

@@ -109,6 +109,116 @@ static void test_every_cut(void **state)
     }
 }
 
+/* What looks like a frame in the payload of a control frame is none, wherever that is cut. */
+static void test_frame_in_a_payload(void **state)
+{
+    static const uint8_t key[4] = {0x37, 0xfa, 0x21, 0x3d};
+    size_t r, cut;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        uint8_t inner[16], payload[18] = "ab", octets[32], expected[18];
+        size_t n = peer_frame(roles[r], inner, 0x81, "x", 1), size;
+        memcpy(payload + 2, inner, n);
+        if (roles[r] == SERVER) /* so that it is the same on the wire */
+            tenon_mask(payload + 2, payload + 2, n, key, 2);
+        n += 2;
+        memcpy(expected, payload, n);
+        size = peer_frame(roles[r], octets, 0x89, payload, n);
+        assert_memory_equal(octets + size - n + 2, inner, n - 2);
+        for (cut = 1; cut < size; cut++) {
+            bench b;
+            bench_open(&b, roles[r]);
+            give(&b, octets, cut);
+            assert_none(&b);
+            give(&b, octets + cut, size - cut);
+            assert_next(&b, TENON_EV_PING);
+            assert_data(&b, expected, n);
+            assert_none(&b);
+            assert_int_equal(b.stats.frames_in, 1);
+            bench_stop(&b);
+        }
+    }
+}
+
+/* Each message has the whole limit for itself, of either type, in frames too. */
+static void test_limit_of_each(void **state)
+{
+    size_t r;
+    unsigned opcode, i;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        bench b;
+        bench_config(&b, roles[r]);
+        b.config.max_message = 6;
+        bench_open_sized(&b, 4096, 4096);
+        for (i = 0; i < 4; i++) {
+            for (opcode = TENON_TEXT; opcode <= TENON_BINARY; opcode++) {
+                give_frame(&b, (uint8_t)opcode, "abc", 3);
+                assert_none(&b);
+                give_frame(&b, 0x80, "def", 3);
+                assert_next(&b, TENON_EV_DATA);
+                assert_data(&b, "abcdef", 6);
+                assert_none(&b);
+            }
+        }
+        bench_stop(&b);
+    }
+}
+
+static void assert_pong(bench *b, const uint8_t *payload, size_t n, int own)
+{
+    uint64_t before = b->stats.pongs_in;
+    give_frame(b, 0x8a, payload, n);
+    assert_next(b, TENON_EV_PONG);
+    assert_data(b, payload, n);
+    assert_int_equal((b->event.flags & TENON_OWN) != 0, own);
+    assert_int_equal(b->event.rtt_ms, own ? 40 : 0);
+    assert_int_equal(b->stats.pongs_in, before + 1);
+    assert_none(b);
+}
+
+/* A Pong answers the library's own Ping, 40 ms old here, when all its octets are the
+ * same, and once. */
+static void test_own_pong(void **state)
+{
+    static const uint8_t zeros[4] = {0};
+    uint8_t number[5] = {0};
+    wire_frame frame;
+    unsigned bit, round;
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.ping_ms = 1000;
+    bench_open_sized(&b, 4096, 4096);
+    assert_int_equal(tenon_tick(b.conn, 0), TENON_OK);
+    assert_pong(&b, zeros, 4, 0); /* there was none */
+    for (round = 1; round <= 300; round++) {
+        assert_int_equal(tenon_tick(b.conn, 1000 * round), TENON_OK);
+        assert_none(&b);
+        flush_out(&b);
+        assert_int_equal(tenon_tick(b.conn, 1000 * round + 40), TENON_OK);
+        assert_int_equal(wire_next(&b, &frame), 1);
+        assert_int_equal(frame.first, 0x89);
+        assert_int_equal(frame.size, 4);
+        memcpy(number, frame.payload, 4);
+        if (round == 1) {
+            for (bit = 0; bit < 32; bit++) {
+                number[bit / 8] ^= (uint8_t)(1u << bit % 8);
+                assert_pong(&b, number, 4, 0);
+                number[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            }
+            assert_pong(&b, number, 3, 0);
+            assert_pong(&b, number, 5, 0);
+        }
+        assert_pong(&b, number, 4, 1);
+        assert_pong(&b, number, 4, 0); /* was answered */
+    }
+    assert_int_equal(tenon_close(b.conn, 1000, NULL, 0), TENON_OK);
+    flush_out(&b);
+    assert_pong(&b, number, 4, 0); /* a Close that went out is no Ping */
+    bench_stop(&b);
+}
+
 /* A lend holds until it is used up, and an event until the next call. */
 static void test_busy(void **state)
 {
@@ -1460,6 +1570,9 @@ int main(void)
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_empty_fragments_without_rx),
         cmocka_unit_test(test_chunks_of_const_want_rx),
+        cmocka_unit_test(test_frame_in_a_payload),
+        cmocka_unit_test(test_limit_of_each),
+        cmocka_unit_test(test_own_pong),
         cmocka_unit_test(test_needs_more_than_there_can_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

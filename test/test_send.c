@@ -251,6 +251,54 @@ static void test_ref_drain(void **state)
     }
 }
 
+/* Its frames, and the message that they are, count as those of a copy do. */
+static void test_ref_counts(void **state)
+{
+    size_t r;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        bench b;
+        bench_config(&b, roles[r]);
+        b.config.max_frame_out = 10;
+        bench_open_sized(&b, 256, 512);
+        assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, pattern, 25, 0, &b), TENON_OK);
+        flush_out(&b);
+        assert_fragments(&b, 0x02, pattern, 25, 10);
+        assert_wire_end(&b);
+        assert_int_equal(b.stats.frames_out, 3);
+        assert_int_equal(b.stats.messages_out, 1);
+        assert_int_equal(b.stats.octets_out, b.wire_size);
+        bench_stop(&b);
+    }
+}
+
+/* A failure breaks a message of several frames off, also where one frame would hold all
+ * that is left of it. */
+static void test_ref_cut(void **state)
+{
+    size_t got = 0;
+    wire_frame frame = {0, 0, {0}, NULL, 0};
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.max_frame_out = 100;
+    bench_open_sized(&b, 256, 512);
+    assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, pattern, 250, 0, &b), TENON_OK);
+    assert_int_equal(tenon_queued(b.conn), 2 * (2 + 100)); /* no more than two frames at a time */
+    give(&b, "\xff", 1);
+    assert_none(&b);
+    flush_out(&b);
+    while (wire_next(&b, &frame) && frame.first != 0x88) {
+        assert_int_equal(frame.first, got == 0 ? 0x02 : 0x00);
+        got += frame.size;
+    }
+    assert_int_equal(got, 200);
+    assert_int_equal(frame.first, 0x88);
+    assert_wire_end(&b);
+    assert_next(&b, TENON_EV_RELEASED);
+    bench_stop(&b);
+}
+
 /* Whatever room was left when it was accepted, a reference comes back. */
 static void test_ref_room(void **state)
 {
@@ -685,6 +733,9 @@ static void test_control(void **state)
         assert_int_equal(tenon_send(b.conn, TENON_OP_PING, "a", 1, 0), TENON_ERR_ARG);
         assert_int_equal(tenon_send(b.conn, TENON_OP_CLOSE, "a", 1, 0), TENON_ERR_ARG);
         assert_int_equal(tenon_send(b.conn, TENON_CONTINUATION, "a", 1, 0), TENON_ERR_ARG);
+        assert_int_equal(tenon_send(b.conn, TENON_OP_PING, "a", 1, TENON_TRUSTED), TENON_ERR_ARG);
+        assert_int_equal(tenon_send(b.conn, TENON_CONTINUATION, "a", 1, TENON_TRUSTED), TENON_ERR_ARG);
+        assert_int_equal(tenon_queued(b.conn), 0);
         bench_stop(&b);
     }
 }
@@ -1090,6 +1141,8 @@ int main(void)
         cmocka_unit_test(test_part_again),
         cmocka_unit_test(test_ref_not_copied),
         cmocka_unit_test(test_ref_drain),
+        cmocka_unit_test(test_ref_counts),
+        cmocka_unit_test(test_ref_cut),
         cmocka_unit_test(test_ref_room),
         cmocka_unit_test(test_ref_order),
         cmocka_unit_test(test_prepared),

@@ -516,6 +516,82 @@ static void test_no_tx(void **state)
     bench_stop(&b);
 }
 
+/* Who was too slow: the client, in the middle of its head, or the program. */
+static void test_timeout_status(void **state)
+{
+    size_t i;
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        bench b;
+        bench_server(&b);
+        b.config.handshake_ms = 1000;
+        bench_start(&b, 1024, 1024);
+        assert_int_equal(tenon_tick(b.conn, 0), TENON_OK);
+        give_text(&b, i ? REQUEST : "GET / HTTP/1.1\r\n");
+        if (i)
+            assert_next(&b, TENON_EV_REQUEST);
+        assert_none(&b);
+        assert_int_equal(tenon_tick(b.conn, 1000), TENON_OK);
+        assert_none(&b);
+        assert_sent(&b, i ? "HTTP/1.1 503" : "HTTP/1.1 408");
+        run_to_closed(&b);
+        assert_int_equal(b.event.rule, TENON_RULE_HANDSHAKE_TIMEOUT);
+        bench_stop(&b);
+    }
+}
+
+/* With a field that becomes longer and longer: the last rejection that is taken fills the
+ * ring, and those that are taken go out whole. */
+static void fill_ring_with_rejections(size_t body_size, uint32_t flags)
+{
+    enum { RING = TENON_TX_MIN - TENON_TX_RESERVE };
+    char value[RING + 1];
+    size_t n, size = 0;
+    int status = TENON_OK;
+    memset(value, 'v', sizeof value);
+    for (n = 1; n < RING && status == TENON_OK; n++) {
+        tenon_header header = {"X", value, 1, 0};
+        tenon_refusal refusal;
+        bench b;
+        memset(&refusal, 0, sizeof refusal);
+        header.value_size = n;
+        refusal.size = (uint32_t)sizeof refusal;
+        refusal.status = 403;
+        refusal.flags = flags;
+        refusal.headers = &header;
+        refusal.header_count = 1;
+        refusal.body = "b";
+        refusal.body_size = body_size;
+        bench_server(&b);
+        bench_start(&b, 1024, TENON_TX_MIN);
+        give_text(&b, REQUEST);
+        assert_next(&b, TENON_EV_REQUEST);
+        status = tenon_reject(b.conn, &refusal);
+        flush_out(&b);
+        if (status == TENON_OK) {
+            size = b.wire_size;
+            assert_memory_equal(b.wire, "HTTP/1.1 403", 12);
+            assert_int_equal(b.wire[size - 1], body_size > 0 ? 'b' : '\n');
+        } else {
+            assert_int_equal(status, TENON_ERR_TOO_BIG);
+            assert_int_equal(b.wire_size, 0);
+        }
+        bench_stop(&b);
+    }
+    assert_int_equal(status, TENON_ERR_TOO_BIG);
+    assert_int_equal(size, RING);
+}
+
+/* The head of a rejection may leave no room for the one octet of its body; what has no
+ * body needs none. */
+static void test_reject_exact_room(void **state)
+{
+    (void)state;
+    fill_ring_with_rejections(1, TENON_COPY);
+    fill_ring_with_rejections(0, TENON_COPY);
+    fill_ring_with_rejections(0, 0);
+}
+
 /* -------------------------------------------------------------------- limits */
 
 static void try_limit(uint32_t *limit_of_config, bench *b, uint32_t limit, const char *request, const char *status)
@@ -547,6 +623,47 @@ static void test_limits(void **state)
         try_limit(&b.config.max_headers, &b, 4 + d, REQUEST, d == 0 ? "431" : NULL);
         bench_server(&b);
         try_limit(&b.config.max_target, &b, 8 + d, REQUEST, d == 0 ? "414" : NULL);
+    }
+}
+
+/* Those that stand in tenon.h, for a config that names none: at n and n + 1. */
+static void test_standard_limits(void **state)
+{
+    static const struct {
+        size_t target, headers, head;
+        const char *status;
+    } rows[] = {{8192, 0, 0, NULL},  {8193, 0, 0, "414"},  {1, 100, 0, NULL},
+                {1, 101, 0, "431"}, {1, 0, 16384, NULL}, {1, 0, 16385, "431"}};
+    size_t i, k;
+    (void)state;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        char *head = malloc(20000), *end = head;
+        bench b;
+        end += sprintf(end, "GET /");
+        for (k = 1; k < rows[i].target; k++)
+            *end++ = 'a';
+        end += sprintf(end, "%s", strchr(REQUEST_FIELDS, '\r') - 9);
+        for (k = 5; k < rows[i].headers; k++)
+            end += sprintf(end, "A: b\r\n");
+        if (rows[i].head > 0) {
+            end += sprintf(end, "A: ");
+            while (end - head + 4 < (long)rows[i].head)
+                *end++ = 'a';
+            end += sprintf(end, "\r\n");
+        }
+        (void)sprintf(end, "\r\n");
+        bench_server(&b);
+        bench_start(&b, 20000, 1024);
+        give_text(&b, head);
+        if (rows[i].status == NULL) {
+            assert_next(&b, TENON_EV_REQUEST);
+        } else {
+            assert_none(&b);
+            flush_out(&b);
+            assert_memory_equal(b.wire + 9, rows[i].status, 3);
+        }
+        bench_stop(&b);
+        free(head);
     }
 }
 
@@ -624,7 +741,10 @@ int main(void)
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_no_tx),
+        cmocka_unit_test(test_timeout_status),
+        cmocka_unit_test(test_reject_exact_room),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_standard_limits),
         cmocka_unit_test(test_small_rx),
         cmocka_unit_test(test_relend),
     };
