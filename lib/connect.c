@@ -102,12 +102,32 @@ static void put_lower(sink *s, const tenon_header *header)
     put(s, name.data, name.size, value);
 }
 
+/* Writes the fields of a request that is good. Apart, so that the checks do not stand
+ * upon it. */
+static TENON_APART int put_request(const tenon_request *request, const tenon_place *place, sink *s)
+{
+    size_t i;
+    put_named(s, ":method", tenon_string("CONNECT", 0));
+    put_named(s, ":protocol", tenon_string("websocket", 0));
+    put_named(s, ":scheme", tenon_string(place->secure ? "https" : "http", 0));
+    put_named(s, ":authority", place->authority);
+    put_path(s, place);
+    put_named(s, "sec-websocket-version", tenon_string("13", 0));
+    if (request->origin != NULL)
+        put_named(s, "origin", tenon_string(request->origin, 0));
+    put_subprotocols(s, request);
+    if (request->extensions != NULL)
+        put_named(s, "sec-websocket-extensions", tenon_string(request->extensions, 0));
+    for (i = 0; i < request->header_count; i++)
+        put_lower(s, &request->headers[i]);
+    return s->short_of ? TENON_ERR_SIZE : TENON_OK;
+}
+
 int tenon_connect_fields(const tenon_request *request, int secure, tenon_header *out, size_t *count, char *scratch,
                          size_t scratch_size)
 {
     tenon_place place;
     sink s = {NULL, 0, 0, NULL, 0, 0};
-    size_t i;
     int status;
     if (request == NULL || out == NULL || count == NULL || (scratch == NULL && scratch_size > 0))
         return TENON_ERR_NULL;
@@ -122,23 +142,10 @@ int tenon_connect_fields(const tenon_request *request, int secure, tenon_header 
     s.room = *count;
     s.scratch = scratch;
     s.left = scratch_size;
-    put_named(&s, ":method", tenon_string("CONNECT", 0));
-    put_named(&s, ":protocol", tenon_string("websocket", 0));
-    put_named(&s, ":scheme", tenon_string(place.secure ? "https" : "http", 0));
-    put_named(&s, ":authority", place.authority);
-    put_path(&s, &place);
-    put_named(&s, "sec-websocket-version", tenon_string("13", 0));
-    if (request->origin != NULL)
-        put_named(&s, "origin", tenon_string(request->origin, 0));
-    put_subprotocols(&s, request);
-    if (request->extensions != NULL)
-        put_named(&s, "sec-websocket-extensions", tenon_string(request->extensions, 0));
-    for (i = 0; i < request->header_count; i++)
-        put_lower(&s, &request->headers[i]);
-    if (s.short_of)
-        return TENON_ERR_SIZE;
-    *count = s.count;
-    return TENON_OK;
+    status = put_request(request, &place, &s);
+    if (status == TENON_OK)
+        *count = s.count;
+    return status;
 }
 
 int tenon_connect_answer(const tenon_fields *request, const tenon_answer *answer, tenon_header *out, size_t *count)

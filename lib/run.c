@@ -123,22 +123,22 @@ static int check_io(tenon_conn *conn, const tenon_io *io)
     return status;
 }
 
-/* What follows a flush: events that were waiting, a read, and what it brings. */
+/* What follows a flush: events that were waiting, a read, and what it brings. deliver is
+ * called in one place, so that it takes no stack of its own. */
 static int turn(tenon_conn *conn, const tenon_io *io)
 {
-    uint32_t wants = tenon_wants(conn);
-    int more, status = TENON_OK;
-    if ((wants & (TENON_WANTS_NEXT | TENON_WANTS_READ)) != TENON_WANTS_READ) {
-        status = deliver(conn, io);
+    int read = 0, more = 0, status = TENON_OK;
+    int waiting = (tenon_wants(conn) & (TENON_WANTS_NEXT | TENON_WANTS_READ)) != TENON_WANTS_READ;
+    for (;;) {
+        if (waiting)
+            status = deliver(conn, io);
         if (status != TENON_OK && status != TENON_MORE)
             return status;
-        wants = tenon_wants(conn);
+        if (read || (tenon_wants(conn) & TENON_WANTS_READ) == 0)
+            return more ? TENON_MORE : status;
+        more = read_once(conn, io);
+        read = waiting = 1;
     }
-    if ((wants & TENON_WANTS_READ) == 0)
-        return status;
-    more = read_once(conn, io);
-    status = deliver(conn, io);
-    return status == TENON_OK && more ? TENON_MORE : status;
 }
 
 int tenon_pump(tenon_conn *conn, const tenon_io *io)
