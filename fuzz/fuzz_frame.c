@@ -63,6 +63,9 @@ static size_t read_header(const uint8_t *data, size_t n)
     return size;
 }
 
+/* What a frame can say: 2^63 - 1. */
+#define PAYLOAD_MAX (UINT64_MAX / 2)
+
 /* a + b <= limit, without the sum: by halves of 32 bits. */
 static int sum_within(uint64_t a, uint64_t b, uint64_t limit)
 {
@@ -82,21 +85,25 @@ static uint64_t number(source *s)
     return (how & 0x80) != 0 ? source_u64(s) : near;
 }
 
-/* One more frame of a message: may it come, and is it within the limit? */
+/* One more frame of a message: may it come, and is it within the limit? Both sizes are what
+ * a frame can say, and the limit is no more: tenon_recv_limit sees to that. */
 static void message_step(tenon_message *message, unsigned first, uint64_t size, uint64_t limit)
 {
     int continues = (first & 15) == 0;
-    uint64_t before = continues ? message->size : 0;
+    uint64_t before = message->size;
     int wrong = continues ? message->opcode == 0 : message->opcode != 0;
     uint16_t rule = tenon_message_order(message, (uint8_t)first);
     REQUIRE(rule == (!wrong ? TENON_RULE_NONE : continues ? TENON_RULE_CONTINUATION : TENON_RULE_UNFINISHED));
-    REQUIRE(tenon_message_fits(message, (uint8_t)first, size, limit) == sum_within(before, size, limit));
-    if (wrong || !sum_within(before, size, limit))
+    if (wrong)
+        return;
+    REQUIRE(continues || before == 0);
+    REQUIRE(tenon_message_fits(message, size, limit) == sum_within(before, size, limit));
+    if (!sum_within(before, size, limit))
         return;
     tenon_message_begin(message, (uint8_t)first, size, 1);
     REQUIRE(message->size == before + size && message->size >= before);
     if ((first & 0x80) != 0)
-        message->opcode = 0;
+        tenon_message_end(message);
 }
 
 static void write_header(source *s, tenon_message *message, uint64_t limit)
@@ -112,9 +119,9 @@ static void write_header(source *s, tenon_message *message, uint64_t limit)
     if (frame.masked)
         memset(frame.key, (int)key, 4);
     frame.payload_size = number(s);
-    if ((first & 15) <= 2)
+    if ((first & 15) <= 2 && frame.payload_size <= PAYLOAD_MAX)
         message_step(message, first, frame.payload_size, limit);
-    if (frame.payload_size > UINT64_MAX / 2) {
+    if (frame.payload_size > PAYLOAD_MAX) {
         REQUIRE(tenon_frame_encode(&frame, out, &size) == TENON_ERR_ARG && size == 0);
         return;
     }
@@ -139,7 +146,7 @@ int fuzz_target(const uint8_t *data, size_t size)
         return 0;
     }
     memset(&message, 0, sizeof message);
-    limit = number(&s);
+    limit = number(&s) & PAYLOAD_MAX;
     while (s.left > 0)
         write_header(&s, &message, limit);
     return 0;

@@ -23,6 +23,17 @@ static void list(size_t n)
     tenon_list_has(&fields, "a", "x");
 }
 
+/* Those that nobody has judged. */
+static void parameters(size_t n)
+{
+    tenon_extension extension;
+    tenon_str name, value;
+    size_t position = 0;
+    extension.name = extension.parameters = unknown_str(n);
+    while (tenon_parameter_next(&extension, &position, &name, &value) == TENON_OK)
+        ;
+}
+
 static void extensions(size_t n)
 {
     tenon_fields fields = fields_of("Sec-WebSocket-Extensions", n);
@@ -43,5 +54,6 @@ void main(void)
     for (n = 1; n <= N; n++) {
         CASE(list(n));
         CASE(extensions(n));
+        CASE(parameters(n));
     }
 }

@@ -1,19 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What strings of unknown octets are: tokens, values, hosts, targets; parameters of an
- * extension; trimmed. */
+/* What strings of unknown octets are: tokens, values, hosts, targets; trimmed. */
 #include "proof.h"
 #include "field.h"
 #include "uri.h"
-
-static void parameters(size_t n)
-{
-    tenon_extension extension;
-    tenon_str name, value;
-    size_t position = 0;
-    extension.name = extension.parameters = unknown_str(n);
-    while (tenon_parameter_next(&extension, &position, &name, &value) == TENON_OK)
-        ;
-}
 
 void main(void)
 {
@@ -29,6 +18,5 @@ void main(void)
         CASE(tenon_is_one_of(unknown_str(n), "a\0bc\0"));
         CASE(tenon_host_valid(unknown_str(n)));
         CASE(tenon_target_valid(unknown_str(n)));
-        CASE(parameters(n));
     }
 }

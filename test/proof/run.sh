@@ -167,12 +167,12 @@ wp() {
     deduce mask tenon_key_word tenon_mask_few tenon_mask_words tenon_mask_short load store twice phase_behind \
         mask_long tenon_mask mask_ascii
     deduce utf8 is_ascii_word ascii_run step whole_run tenon_utf8_open tenon_utf8_rest tenon_utf8_check
-    deduce frame tenon_close_code_valid tenon_word_put tenon_length_size tenon_header_first tenon_header_second \
+    deduce frame tenon_close_code_valid tenon_length_size tenon_header_first tenon_header_second \
         tenon_header_length
     deduce base64 is_digit tenon_base64_encode tenon_base64_is16
     deduce sha1 mix
     deduce field tenon_is_text is_plain tenon_token_size tenon_is_token tenon_is_value same_letter is_blank tenon_alike \
-        skip tenon_trim peek
+        skip tenon_trim
     deduce http1 kind_of step_counted
     deduce recv tenon_message_order tenon_message_fits
     ls "$LOGS"/failed.wp* >/dev/null 2>&1 ||

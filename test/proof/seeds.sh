@@ -44,10 +44,10 @@ seed 'off by one, run of a head' leaf_http1 http1.c 'while (i < n && data[i] >= 
 seed 'off by one, fold' leaf_head http1.c 'n - i > 2' 'n - i > 1'
 seed 'off by one, token' leaf_text field.c 'while (i < n && tenon_is_tchar' 'while (i <= n && tenon_is_tchar'
 seed 'key one octet too far' leaf_frame frame.h 'h->key[at - h->length] = octet;' 'h->key[at - h->length + 1] = octet;'
-seed 'off by one, white space' leaf_list field.c "return (char)(rest->size > 0 ? *rest->data : '\\0');" 'return *rest->data;'
+seed 'off by one, white space' leaf_list field.c 'while (s->size > 0 && is_blank(*s->data))' 'while (is_blank(*s->data) && s->size > 0)'
 seed 'index past a table' leaf_key base64.c 'digits[group & 63]' 'digits[group & 127]'
 seed 'no reserve behind the ring' open_frame conn.c 'size - TENON_TX_RESERVE;' 'size;'
 seed 'connection not cleared' open_frame conn.c 'memset(c, 0, sizeof *c);' ''
-seed 'head longer than rx' shake_server conn.c 'if (limits.head > conn->rx_size)' 'if (limits.head > 16384)'
+seed 'head longer than rx' shake_server conn.c 'if (limits.head > conn->room + TENON_RX_RESERVE)' 'if (limits.head > 16384)'
 
 [ $bad -eq 0 ]
