@@ -314,7 +314,7 @@ static inline reference *free_ref(party *p)
 {
     size_t i;
     for (i = 0; i < DUET_REFS; i++)
-        if (!p->refs[i].live)
+        if (!p->refs[i].live && !(p->kept && p->last.cookie == &p->refs[i])) /* or its RELEASED could be either */
             return &p->refs[i];
     return NULL;
 }

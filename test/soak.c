@@ -221,7 +221,7 @@ static void draw_plan(uint64_t number)
 
 static void configure(party *p)
 {
-    p->config.max_frame_out = once_in(2) ? 0 : 1 + draw_to(3000);
+    p->config.max_frame_out = once_in(2) ? 0 : 16 + draw_to(3000); /* less, and what is compressed may need too much room */
     p->config.idle_ms = plan.end == END_NOBODY || once_in(4) ? 1 + draw_to(40000) : 0;
     p->config.ping_ms = once_in(8) ? 1 + draw_to(20000) : 0;
     p->config.pong_ms = once_in(2) ? 0 : 1 + draw_to(20000);
