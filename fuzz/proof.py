@@ -68,7 +68,7 @@ WRONG = (
     ("a kept event is forgotten", "run", "run.c", "    if (answer == TENON_AGAIN)", "    if (answer == TENON_STOP)"),
     ("callbacks may be nested", "run", "run.c", "        answer = event(", "        tenon_guard(conn, 0);\n        answer = event("),
     ("a pump that does not deliver what it has read", "run", "run.c",
-     "    more = read_once(conn, io);\n    status = deliver(conn, io);\n", "    more = read_once(conn, io);\n"),
+     "        read = waiting = 1;\n", "        read = 1, waiting = 0;\n"),
     ("status line, first digit", "head", "http1.c", "? c < want ||", "? c < '0' ||"),
     ("limit of fields, one too many", "head", "http1.c", "|| h->count >= limits->headers)", "|| h->count > limits->headers)"),
     ("folded line in a request", "head", "http1.c", "return h->role == TENON_SERVER || h->count == 0 ?", "return h->count == 0 ?"),
