@@ -377,7 +377,7 @@ static void test_open(void **state)
 {
     static const char *const characters[] = {"a",        "\xc2\x80",     "\xdf\xbf",         "\xe0\xa0\x80",
                                              "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
-    static const char *const before[] = {"", "x", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xef\xbf\xbf" "z"};
+    static const char *const before[] = {"", "x", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xef\xbf\xbfz"};
     size_t i, k, n;
     (void)state;
     for (i = 0; i < sizeof characters / sizeof characters[0]; i++) {
