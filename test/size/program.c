@@ -5,8 +5,9 @@
  *
  *   -DSERVER, -DCLIENT  its roles
  *   -DHANDSHAKE         with the opening handshake; else the connection starts open
+ *   -DPARTS and so on   one more call, as below, to see what it costs
  */
-#include "tenon/tenon.h"
+#include "tenon/deflate.h"
 
 static tenon_config config;
 static tenon_storage storage;
@@ -76,6 +77,92 @@ static void begin_server(tenon_conn **conn)
 }
 #endif
 
+#ifdef PUMP
+static int device_recv(void *user, void *buf, size_t n, size_t *got)
+{
+    (void)user;
+    *got = device_read(buf, n);
+    return TENON_OK;
+}
+
+static int device_send(void *user, const tenon_iov *iov, size_t count, size_t *put)
+{
+    (void)user;
+    device_write(iov[count - 1].base, iov[count - 1].size);
+    *put = 0;
+    return TENON_OK;
+}
+
+static uint64_t device_clock(void *user)
+{
+    (void)user;
+    return device_now();
+}
+#endif
+
+#if defined(RUN) || defined(PUMP)
+static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
+{
+    (void)conn, (void)user;
+    return event->type == TENON_EV_DATA ? TENON_AGAIN : TENON_CONTINUE;
+}
+#endif
+
+#ifdef DEFLATE
+static tenon_codec codec; /* its functions are not the library's */
+#endif
+
+/* One call more. */
+static void more(tenon_conn *conn)
+{
+#ifdef PARTS
+    tenon_send_part(conn, TENON_BINARY, input, sizeof input, device[11]);
+#endif
+#ifdef REFERENCES
+    tenon_send_ref(conn, TENON_BINARY, input, sizeof input, 0, NULL);
+#endif
+#ifdef PREPARED
+    static tenon_prepared prepared;
+    tenon_prepare(&prepared, sizeof prepared, TENON_BINARY, input, sizeof input, 0);
+    tenon_send_prepared(conn, &prepared, 0, NULL);
+#endif
+#ifdef RUN
+    tenon_run(conn, on_event, NULL);
+#endif
+#ifdef PUMP
+    static tenon_io io;
+    io.size = (uint32_t)sizeof io;
+    io.recv = device_recv;
+    io.send = device_send;
+    io.now = device_clock;
+    io.event = on_event;
+    io.buf = input;
+    io.buf_size = sizeof input;
+    tenon_pump(conn, &io);
+#endif
+#ifdef STATISTICS
+    static tenon_stats stats;
+    stats.size = (uint32_t)sizeof stats;
+    tenon_lend_stats(conn, &stats);
+#endif
+#ifdef UNLEND
+    const void *rest;
+    size_t n;
+    tenon_unlend(conn, &rest, &n);
+#endif
+#ifdef DEFLATE
+    static tenon_deflate deflate;
+    static tenon_agreed agreed;
+    static unsigned char memory[64];
+    deflate.codec = &codec;
+    tenon_config_deflate(&config, &deflate);
+    tenon_deflate_set(conn, &agreed);
+    tenon_lend_deflate(conn, memory, sizeof memory);
+    tenon_lend_inflate(conn, memory, sizeof memory);
+#endif
+    (void)conn;
+}
+
 static void handle(tenon_conn *conn, const tenon_event *event)
 {
 #if defined(SERVER) && defined(HANDSHAKE)
@@ -86,6 +173,8 @@ static void handle(tenon_conn *conn, const tenon_event *event)
         tenon_again(conn);
     if (device[5] != 0)
         tenon_ping(conn, NULL, 0);
+    if (device[12] != 0)
+        more(conn);
     if (device[6] != 0)
         tenon_close(conn, TENON_CLOSE_NORMAL, NULL, 0);
 }

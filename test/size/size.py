@@ -41,6 +41,14 @@ PROGRAMS = {
     "both roles": ["SERVER", "CLIENT", "HANDSHAKE"],
 }
 
+# What one call more costs beside "open, server": it is made behind the macro of its name.
+FEATURES = {
+    "messages in parts": "PARTS", "by reference": "REFERENCES", "prepared messages": "PREPARED",
+    "callbacks (`tenon_run`)": "RUN", "callbacks and transport (`tenon_pump`)": "PUMP",
+    "statistics": "STATISTICS", "taking input back": "UNLEND",
+    "permessage-deflate, without its codec": "DEFLATE",
+}
+
 # Most octets of text on a Cortex-M4, and of stack on what is bare of a system: what
 # must hold now, to be lowered when less will do, and what is aimed at.
 LIMITS = {"open, server": 7168, "open, client": 7168, "server": 15020, "client": 14360, "both roles": 17480}
@@ -278,7 +286,8 @@ def costs(kept):
 
 
 def measure(key, out, show):
-    """The rows of a target: [(program, sums, helpers, stack, callback)]."""
+    """The rows of a target: [(program, sums, helpers, stack, callback)], then the costs of the
+    features, by name."""
     _, compiler, options = TARGETS[key]
     objects = compile_library(out / key, compiler)
     frames, calls, tails = graph_of(compiler, objects)
@@ -292,11 +301,16 @@ def measure(key, out, show):
         tell(key, rows[-1])
         if show:
             costs(kept)
+    plain = rows[0][1]["text"]
+    more = {name: sums(link(out / key, compiler, options, objects, "more " + macro, ["SERVER", macro])[0])["text"] - plain
+            for name, macro in FEATURES.items()}
+    if show:
+        print("    more than %s: " % rows[0][0] + ", ".join("%s %d" % item for item in more.items()))
     there = {f for f in frames if f[0] not in ("compress", "deflate", "agree")}
     stack, back = Stack(frames, calls, tails, there).worst([f for f in there if f[1] in public()])
     rows.append(("every call, without compression", None, 0, stack, back))
     tell(key, rows[-1])
-    return rows
+    return rows, more
 
 
 def tell(key, row):
@@ -325,12 +339,14 @@ def judge(key, rows):
     return bad
 
 
-def table(results):
+def table(results, more):
     keys = list(results)
     lines = ["| octets of code and constants | " + " | ".join(TARGETS[k][0] for k in keys) + " |",
              "|---|" + "---|" * len(keys)]
     for i, name in enumerate(PROGRAMS):
         lines.append("| %s | %s |" % (name, " | ".join("%d" % results[k][i][1]["text"] for k in keys)))
+    for name in FEATURES:
+        lines.append("| more for %s | %s |" % (name, " | ".join("%d" % more[k][name] for k in keys)))
     lines.append("| data and bss | %s |" % " | ".join(
         "%d" % max(r[1]["data"] + r[1]["bss"] for r in results[k] if r[1]) for k in keys))
     lines.append("| stack, the deepest of these programs | %s |" % " | ".join(
@@ -349,12 +365,13 @@ def main(arguments):
         raise SystemExit(__doc__)
     out, keys = pathlib.Path(names[0]).resolve(), names[1:] or list(TARGETS)
     try:
-        results = {key: measure(key, out, "--costs" in flags) for key in keys}
+        measured = {key: measure(key, out, "--costs" in flags) for key in keys}
     except Failed as why:
         raise SystemExit("FAIL size: %s" % why)
+    results, more = ({key: measured[key][i] for key in keys} for i in (0, 1))
     bad = [] if "--no-limits" in flags else [b for key in keys for b in judge(key, results[key])]
     if keys == list(TARGETS):
-        (out / "size.md").write_text(table(results))
+        (out / "size.md").write_text(table(results, more))
     for line in bad:
         print("FAIL size: " + line)
     if not bad:
