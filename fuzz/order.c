@@ -25,6 +25,7 @@ void order_begin(order *o, const tenon_config *config, int http)
     memset(o, 0, sizeof *o);
     o->role = (int)config->role;
     o->chunks = (config->flags & TENON_CHUNKS) != 0;
+    o->drops = (config->flags & TENON_DROP_AFTER_CLOSE) != 0;
     o->http = http;
 }
 
@@ -77,7 +78,7 @@ void order_event(order *o, const tenon_event *e)
     if (e->type == TENON_EV_DATA)
         data_event(o, e);
     if (e->type >= TENON_EV_PING && e->type <= TENON_EV_CLOSE)
-        REQUIRE(e->size <= TENON_CONTROL_MAX && (!o->in_frame || !o->chunks));
+        REQUIRE(e->size <= TENON_CONTROL_MAX && (!o->in_frame || !o->chunks || o->drops));
     if (e->type == TENON_EV_CLOSE)
         o->received_code = e->code;
     if (e->type == TENON_EV_RELEASED)

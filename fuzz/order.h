@@ -20,6 +20,7 @@ enum { ORDER_NEW, ORDER_REQUEST, ORDER_RESPONSE, ORDER_OPEN, ORDER_CLOSE, ORDER_
 typedef struct order {
     int state;
     int role, chunks, http;
+    int drops; /* behind an own Close a message may break off */
     int in_message, in_frame;
     uint8_t opcode;
     uint64_t offset;     /* octets of the message so far */
