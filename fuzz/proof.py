@@ -45,7 +45,7 @@ WRONG = (
      "    memset(event, 0, sizeof *event);\n    event->type = conn->event_type;", "    event->type = conn->event_type;"),
     ("uninitialised field, connection", "memory_pair", "conn.c", "    memset(c, 0, sizeof *c);\n", ""),
     ("uninitialised field, frame", "memory_frame", "frame.c", "    memset(frame, 0, sizeof *frame);\n", ""),
-    ("64-to-32 truncation", "frame", "frame.c", "frame->payload_size = h->size;", "frame->payload_size = (uint32_t)h->size;"),
+    ("64-to-32 truncation, of a header", "frame", "frame.c", "frame->payload_size = h->size;", "frame->payload_size = (uint32_t)h->size;"),
     ("64-to-32 truncation, in a connection", "server", "recv.c",
      "    conn->u.frame.left = h->size;", "    conn->u.frame.left = (uint32_t)h->size;"),
     ("mask phase wrong after a split", "mask", "mask.c", "{\n    return (phase % 4 + n % 4) % 4;", "{\n    return (phase % 4 + n % 8) % 5 % 4;"),

@@ -328,7 +328,7 @@ fuzzing() {
     [ -n "$full" ] || return 0
     step "fuzz: AFL++, $fuzz_seconds s" timeout $((fuzz_seconds * 2 + 300)) sh fuzz/run.sh --afl $fuzz_seconds
     step 'fuzz: targets can fail' timeout 600 /usr/bin/python3 fuzz/proof.py 15 'buffer, masking' 'wrapped 64-bit' \
-        'shift into' 'frame, callbacks' 'accepted, octets' 'uninitialised field, frame' '64-to-32 truncation, in' \
+        'shift into' 'frame, callbacks' 'accepted, octets' 'uninitialised field, frame' '64-to-32 truncation, of' \
         'split, in' 'Pong inside' 'double CLOSED, callbacks'
 }
 

@@ -620,6 +620,23 @@ static void test_again_before_the_next(void **state)
     }
 }
 
+/* A message in one frame is none while another is open, though all else would do. */
+static void test_none_inside_a_message(void **state)
+{
+    size_t r;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        bench b;
+        bench_config(&b, roles[r]);
+        bench_open_sized(&b, 512, 512);
+        give_frame(&b, 0x02, "ab", 2);
+        assert_none(&b);
+        give_frame(&b, 0x82, "cd", 2);
+        assert_failed(&b, TENON_RULE_UNFINISHED, roles[r] == TENON_SERVER ? 8 : 4, 1002);
+        bench_stop(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -634,6 +651,7 @@ int main(void)
         cmocka_unit_test(test_what_looks_like_a_length),
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_straight_line_is_taken),
+        cmocka_unit_test(test_none_inside_a_message),
         cmocka_unit_test(test_length_that_is_not_the_shortest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1530,6 +1530,30 @@ static void test_needs_more_than_there_can_be(void **state)
     bench_stop(&b);
 }
 
+/* What was granted for data is not granted for control frames (RFC 6455, 5.2, 5.5). */
+static void test_control_has_no_rsv(void **state)
+{
+    static const uint8_t firsts[] = {0xc9, 0xa9, 0x99, 0xca, 0xc8};
+    size_t r, i;
+    (void)state;
+    for (r = 0; r < 2; r++) {
+        for (i = 0; i < sizeof firsts; i++) {
+            bench b;
+            bench_config(&b, r == 0 ? TENON_SERVER : TENON_CLIENT);
+            bench_start(&b, 512, 512);
+            assert_int_equal(tenon_grant(b.conn, TENON_RSV1 | TENON_RSV2 | TENON_RSV3,
+                                         TENON_RSV1 | TENON_RSV2 | TENON_RSV3, 0), TENON_OK);
+            assert_next(&b, TENON_EV_OPEN);
+            give_frame(&b, 0xf2, "x", 1);
+            assert_next(&b, TENON_EV_DATA);
+            assert_none(&b);
+            give_frame(&b, firsts[i], NULL, 0);
+            assert_failed(&b, TENON_RULE_RSV, r == 0 ? 7 : 3, 1002);
+            bench_stop(&b);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1573,6 +1597,7 @@ int main(void)
         cmocka_unit_test(test_frame_in_a_payload),
         cmocka_unit_test(test_limit_of_each),
         cmocka_unit_test(test_own_pong),
+        cmocka_unit_test(test_control_has_no_rsv),
         cmocka_unit_test(test_needs_more_than_there_can_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
