@@ -127,15 +127,18 @@ static int check_io(tenon_conn *conn, const tenon_io *io)
  * called in one place, so that it takes no stack of its own. */
 static int turn(tenon_conn *conn, const tenon_io *io)
 {
+    uint32_t wants = tenon_wants(conn);
     int read = 0, more = 0, status = TENON_OK;
-    int waiting = (tenon_wants(conn) & (TENON_WANTS_NEXT | TENON_WANTS_READ)) != TENON_WANTS_READ;
+    int waiting = (wants & (TENON_WANTS_NEXT | TENON_WANTS_READ)) != TENON_WANTS_READ;
     for (;;) {
-        if (waiting)
+        if (waiting) {
             status = deliver(conn, io);
-        if (status != TENON_OK && status != TENON_MORE)
+            if (read || (status != TENON_OK && status != TENON_MORE))
+                return status == TENON_OK && more ? TENON_MORE : status;
+            wants = tenon_wants(conn);
+        }
+        if ((wants & TENON_WANTS_READ) == 0)
             return status;
-        if (read || (tenon_wants(conn) & TENON_WANTS_READ) == 0)
-            return more ? TENON_MORE : status;
         more = read_once(conn, io);
         read = waiting = 1;
     }

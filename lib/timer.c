@@ -76,9 +76,11 @@ static unsigned running(const tenon_conn *conn)
         return set;
     if (conn->bits & BIT_PONG_WAIT)
         set |= 1u << TIMER_PONG;
-    if ((conn->bits & BIT_PING_QUEUED) == 0 && !tenon_timer_ping_waits(conn))
+    if (TENON_GLANCE(conn->config->ping_ms != 0) && (conn->bits & BIT_PING_QUEUED) == 0 && !tenon_timer_ping_waits(conn))
         set |= 1u << TIMER_PING;
-    return set | 1u << TIMER_IDLE;
+    if (TENON_GLANCE(conn->config->idle_ms != 0))
+        set |= 1u << TIMER_IDLE;
+    return set;
 }
 
 /* The timer that is due first, and when. */
