@@ -188,14 +188,13 @@ int tenon_grant(tenon_conn *conn, uint32_t rsv_first, uint32_t rsv_next, uint32_
 
 int tenon_state(const tenon_conn *conn)
 {
-    uint32_t closing = BIT_FAILED | BIT_CLOSE_ASKED | BIT_CLOSE_PENDING | BIT_CLOSE_SENT | BIT_CLOSE_RECEIVED;
     if (conn == NULL || conn->phase >= TENON_PHASE_END)
         return TENON_CLOSED;
     if (conn->phase >= TENON_PHASE_BODY)
         return TENON_CLOSING;
     if (conn->phase < TENON_PHASE_OPENING)
         return TENON_CONNECTING;
-    return (conn->bits & closing) != 0 ? TENON_CLOSING : TENON_OPEN;
+    return (conn->bits & (BIT_FAILED | BIT_CLOSE_ASKED)) != 0 ? TENON_CLOSING : TENON_OPEN;
 }
 
 static int is_flushed(const tenon_conn *conn)
@@ -616,7 +615,7 @@ static void leave_event(tenon_conn *conn)
 {
     if ((conn->bits & BIT_EVENT) == 0)
         return;
-    conn->bits &= ~(BIT_EVENT | BIT_IN_LENT | BIT_IN_RX);
+    conn->bits &= ~(BIT_EVENT | BIT_AGAIN | BIT_IN_LENT | BIT_IN_RX);
     if (conn->bits & BIT_LONE) {
         conn->bits &= ~BIT_LONE;
         return;
@@ -836,14 +835,16 @@ static int step(tenon_conn *conn)
  * but not a cookie, which comes once. */
 static TENON_SMALL_INLINE int tell_again(tenon_conn *conn, tenon_event *event)
 {
-    int is_cookie = conn->event_type == TENON_EV_RELEASED;
-    if (!is_cookie && tenon_timer_fire(conn))
-        return 0;
-    if (!is_cookie && conn->queue.done > 0) {
-        memset(event, 0, sizeof *event);
-        event->type = TENON_EV_RELEASED;
-        event->cookie = tenon_queue_release(&conn->queue);
-        return TENON_EVENT;
+    if (conn->event_type != TENON_EV_RELEASED) {
+        if (tenon_timer_fire(conn))
+            return 0;
+        if (conn->queue.done > 0) {
+            memset(event, 0, sizeof *event);
+            event->type = TENON_EV_RELEASED;
+            event->cookie = tenon_queue_release(&conn->queue);
+            tenon_send_if_waiting(conn); /* it may have the room now, and no step comes here */
+            return TENON_EVENT;
+        }
     }
     conn->bits &= ~BIT_AGAIN;
     if ((conn->bits & (BIT_PONG_WAIT | BIT_CLOSE_SENT)) == BIT_PONG_WAIT && in_frames(conn))
@@ -857,7 +858,6 @@ int tenon_conn_next(tenon_conn *conn, tenon_event *event)
     int found;
     if ((conn->bits & BIT_AGAIN) != 0 && tell_again(conn, event))
         return TENON_EVENT;
-    conn->bits &= ~BIT_AGAIN;
     leave_event(conn);
     do {
         found = step(conn);

@@ -400,9 +400,7 @@ static TENON_SMALL_INLINE int check_whole(const tenon_conn *conn, int opcode, co
 #if !TENON_SMALL
 
 /* Bits with which a send has more to look at. */
-#define BITS_SLOW                                                                                                 \
-    (BIT_FAILED | BIT_CLOSE_ASKED | BIT_CLOSE_PENDING | BIT_CLOSE_SENT | BIT_CLOSE_RECEIVED | BIT_REF |           \
-     BIT_PONG_PENDING)
+#define BITS_SLOW (BIT_FAILED | BIT_CLOSE_ASKED | BIT_REF | BIT_PONG_PENDING)
 
 /* The most frequent case: octets that need no check, or no check but that of UTF-8,
  * and go out as one frame for which there is room. */

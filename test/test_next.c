@@ -323,6 +323,38 @@ static void test_again_released(void **state)
     bench_stop(&b);
 }
 
+/* The room that comes back while an event is kept is there for the Pong that waits for it:
+ * nothing else is queued, so that no acknowledgement will come for it to go out with. */
+static void test_again_pong(void **state)
+{
+    uint8_t payload[100];
+    unsigned i, empty = 0;
+    bench b;
+    (void)state;
+    memset(payload, 'p', sizeof payload);
+    bench_config(&b, TENON_SERVER);
+    bench_open_sized(&b, 256, 512);
+    assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, "r", 1, 0, &b), TENON_OK);
+    while (tenon_send(b.conn, TENON_BINARY, NULL, 0, 0) == TENON_OK)
+        empty++; /* nothing behind a reference makes room before it does */
+    give_frame(&b, 0x89, payload, sizeof payload);
+    assert_next(&b, TENON_EV_PING);
+    assert_int_equal(tenon_again(b.conn), TENON_OK);
+    flush_out(&b);
+    assert_wire(&b, 0x82, "r", 1);
+    for (i = 0; i < empty; i++)
+        assert_wire(&b, 0x82, NULL, 0);
+    assert_wire_end(&b);
+    assert_next(&b, TENON_EV_RELEASED);
+    assert_next(&b, TENON_EV_PING);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, "a", 1, 0), TENON_OK);
+    flush_out(&b);
+    assert_wire(&b, 0x8a, payload, sizeof payload);
+    assert_wire(&b, 0x82, "a", 1);
+    assert_wire_end(&b);
+    bench_stop(&b);
+}
+
 /* A message makes room for control frames, and lets rx be taken back. */
 static void test_leaves(void **state)
 {
@@ -643,7 +675,9 @@ int main(void)
         cmocka_unit_test(test_sizes),  cmocka_unit_test(test_text),    cmocka_unit_test(test_text_cut),
         cmocka_unit_test(test_headers), cmocka_unit_test(test_limit),  cmocka_unit_test(test_again),
         cmocka_unit_test(test_lent),   cmocka_unit_test(test_order),  cmocka_unit_test(test_between),
-        cmocka_unit_test(test_leaves), cmocka_unit_test(test_again_released), cmocka_unit_test(test_extended_mask),
+        cmocka_unit_test(test_leaves), cmocka_unit_test(test_again_released),
+        cmocka_unit_test(test_again_pong),
+        cmocka_unit_test(test_extended_mask),
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_long_inside_a_message),
         cmocka_unit_test(test_const),
