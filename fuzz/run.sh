@@ -108,7 +108,11 @@ counts() {
     printf 'OK %s: %s executions in %s s, corpus of %s inputs, 0 failures\n' "$@"
 }
 
+# fail MODE EXECUTIONS INPUTS: with one input of each target, for the log may be all that is left.
 fail() {
+    find build/fuzz/failures -type f | sort | awk -F '[/-]' '!seen[$4]++' | while read -r input; do
+        echo "$input: $(od -An -v -tx1 "$input" | tr -d ' \n')"
+    done
     echo "$1: FAILED after $2 executions; $3 failures; the inputs are in build/fuzz/failures" >&2
     exit 1
 }
@@ -171,6 +175,8 @@ afl() {
     }
     export AFL_USE_ASAN=1 AFL_USE_UBSAN=1 AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_NO_AFFINITY=1 AFL_QUIET=1
     export AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_SKIP_CRASHES=1
+    begin=
+    [ "${FUZZ_SEED:-0}" -eq 0 ] || begin="-s $FUZZ_SEED"
     build afl afl-clang-fast '-fno-sanitize-recover=all' '-fno-sanitize-recover=all' '-fsanitize=fuzzer'
     total=0
     files=0
@@ -180,11 +186,18 @@ afl() {
         [ "$share" -gt 0 ] || continue
         state=build/fuzz/afl/state/$name
         mkdir -p "$state"
-        afl-fuzz -V $share -t 5000 -i "fuzz/corpus/$(of "$name" 4)" -o "$state" $(dictionary "$(of "$name" 4)" x) \
-            -- "$out/$name" >"$out/$name.log" 2>&1 || found=$((found + 1))
+        afl-fuzz $begin -V $share -t 5000 -i "fuzz/corpus/$(of "$name" 4)" -o "$state" $(dictionary "$(of "$name" 4)" x) \
+            -- "$out/$name" >"$out/$name.log" 2>&1 || {
+            found=$((found + 1))
+            tail -n 20 "$out/$name.log"
+        }
         for kind in crashes hangs; do
             for input in "$state/default/$kind"/id*; do
-                [ ! -f "$input" ] || cp "$input" "build/fuzz/failures/$name-$kind-$(basename "$input" | tr -c 'a-z0-9\n' _)"
+                [ -f "$input" ] || continue
+                cp "$input" "build/fuzz/failures/$name-$kind-$(basename "$input" | tr -c 'a-z0-9\n' _)"
+                # what the first one says may be what all of them say
+                [ -f "$out/$name.report" ] || timeout 60 "$out/$name" "$input" >"$out/$name.report" 2>&1 ||
+                    report "$out/$name.report"
             done
         done
         runs=$(sed -n 's/^execs_done *: *//p' "$state/default/fuzzer_stats")
