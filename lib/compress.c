@@ -196,12 +196,12 @@ static int chosen(const tenon_conn *conn, size_t n, uint32_t flags)
     return (flags & TENON_COMPRESS) != 0 || (threshold != TENON_OFF && n >= threshold);
 }
 
-/* In the worst case: each frame of the stage is cut by max_frame_out again. */
+/* In the worst case: max_frame_out cuts the frames of the stage once more. */
 static uint64_t bound(const tenon_conn *conn, size_t n)
 {
     uint64_t most = tenon_deflater_bound(conn->deflater, n);
     uint64_t frames = most / tenon_deflater_frame(conn->deflater) + 1;
-    frames += most / tenon_limit(conn->config->max_frame_out, 65536) + 1;
+    frames += most / tenon_frame_out_max(conn);
     return most + frames * TENON_FRAME_HEADER_MAX;
 }
 

@@ -236,6 +236,12 @@ static inline uint32_t tenon_limit(uint32_t value, uint32_t standard)
     return value == 0 ? standard : value;
 }
 
+/* Most payload of an outgoing frame. */
+static inline size_t tenon_frame_out_max(const tenon_conn *conn)
+{
+    return tenon_limit(conn->config->max_frame_out, 65536);
+}
+
 /* Something else is to be told before the next message. */
 static inline void tenon_conn_detain(tenon_conn *conn)
 {

@@ -287,11 +287,11 @@ void tenon_queue_put_ref(tenon_queue *queue, const void *data, size_t n, void *c
 {
     static const struct tenon_queue_refs refs = {refs_out, refs_sent, refs_release, trim};
     reference ref;
-    memset(&ref, 0, sizeof ref);
     ref.data = n > 0 ? (const uint8_t *)data : queue->ring; /* never NULL, so that adding 0 to it is defined */
     ref.size = n;
     ref.cookie = cookie;
-    ref.release = release ? 1 : 0;
+    ref.next = 0; /* until there is one */
+    ref.release = (uint32_t)release;
     if (queue->refs > 0)
         link_last(queue);
     else

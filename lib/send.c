@@ -39,12 +39,6 @@ int tenon_send_has_room(const tenon_conn *conn, size_t payload)
     return has_room(conn, header_size(conn, payload) + payload);
 }
 
-/* Most payload of an outgoing frame. */
-static size_t frame_max(const tenon_conn *conn)
-{
-    return tenon_limit(conn->config->max_frame_out, 65536);
-}
-
 static TENON_SMALL_INLINE const struct tenon_transform *transform(const tenon_conn *conn)
 {
     return conn->deflate & DEFLATE_ON ? conn->config->transform : NULL;
@@ -166,14 +160,14 @@ static void put_close(tenon_conn *conn)
  * never depends on how fast the transport drains. */
 size_t tenon_send_frame_max(const tenon_conn *conn)
 {
-    size_t max = frame_max(conn);
+    size_t max = tenon_frame_out_max(conn);
     return max > conn->queue.size / 2 ? conn->queue.size / 2 : max;
 }
 
 /* The longest payload of the reference's next frame. A client's goes through the ring. */
 static size_t ref_frame_size(const tenon_conn *conn)
 {
-    size_t max = is_client(conn) ? tenon_send_frame_max(conn) : frame_max(conn);
+    size_t max = is_client(conn) ? tenon_send_frame_max(conn) : tenon_frame_out_max(conn);
     return conn->ref_left < max ? conn->ref_left : max;
 }
 
@@ -348,7 +342,7 @@ static TENON_SMALL_INLINE uint64_t framed_size(const tenon_conn *conn, size_t n,
  * first of them; fin: TENON_FIN_BIT if the last of them ends the message, else 0. */
 int tenon_send_frames(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, unsigned fin)
 {
-    size_t max = frame_max(conn);
+    size_t max = tenon_frame_out_max(conn);
     while (n > max) {
         int status = put_frame(conn, first, data, max);
         if (status != TENON_OK)
@@ -370,7 +364,7 @@ static TENON_SMALL_INLINE int is_compressed(const tenon_conn *conn, size_t n, ui
  * RSV bits; 0 for a part that goes on. */
 static TENON_SMALL_INLINE int put_part(tenon_conn *conn, unsigned first, const void *data, size_t n, unsigned fin)
 {
-    int status = tenon_send_check_room(conn, framed_size(conn, n, frame_max(conn)));
+    int status = tenon_send_check_room(conn, framed_size(conn, n, tenon_frame_out_max(conn)));
     return status == TENON_OK ? tenon_send_frames(conn, (uint8_t)first, (const uint8_t *)data, n, fin) : status;
 }
 
@@ -411,7 +405,7 @@ static int is_simple(const tenon_conn *conn, int opcode, const void *data, size_
         return 0;
     if (opcode != TENON_BINARY && (opcode != TENON_TEXT || flags != TENON_TRUSTED))
         return 0;
-    return rsv_of(flags) == 0 && n <= frame_max(conn) &&
+    return rsv_of(flags) == 0 && n <= tenon_frame_out_max(conn) &&
            TENON_FRAME_HEADER_MAX + n <= tenon_queue_room(&conn->queue);
 }
 
