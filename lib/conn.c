@@ -412,7 +412,7 @@ int tenon_out(tenon_conn *conn, tenon_iov *iov, size_t max, size_t *count)
 static void mark_passed(tenon_conn *conn)
 {
     if (conn->bits & BIT_PING_QUEUED) {
-        if ((conn->bits & (BIT_PONG_WAIT | BIT_CLOSE_SENT)) == 0 && in_frames(conn))
+        if ((conn->bits & BIT_PONG_WAIT) == 0)
             conn->since = conn->now; /* a later Ping does not prolong the wait */
         conn->bits = (conn->bits & ~BIT_PING_QUEUED) | BIT_PING_SENT | BIT_PONG_WAIT;
         conn->ping = conn->now;
@@ -668,7 +668,7 @@ void tenon_conn_drain(tenon_conn *conn)
     conn->held = 0;
     conn->want_room = 0;
     conn->deflate &= (uint8_t)~DEFLATE_STAGED;
-    conn->bits &= ~(BIT_WANTS_RX | BIT_HEAD | BIT_BAD_TEXT);
+    conn->bits &= ~(BIT_WANTS_RX | BIT_HEAD | BIT_BAD_TEXT | BIT_PING_QUEUED | BIT_PONG_WAIT);
     if (conn->bits & BIT_FAILED)
         conn->bits |= BIT_WRITES_OVER;
 }
@@ -821,9 +821,9 @@ static int idle_step(tenon_conn *conn)
 static int step(tenon_conn *conn)
 {
     int found;
-    tenon_conn_count_one(conn, STAT(steps));
     if (conn->phase == TENON_PHASE_DEAD)
-        return STEP_IDLE;
+        return STEP_IDLE; /* and the counters may be gone */
+    tenon_conn_count_one(conn, STAT(steps));
     found = output_step(conn);
     if (found == STEP_IDLE)
         found = input_step(conn);
@@ -847,8 +847,6 @@ static TENON_SMALL_INLINE int tell_again(tenon_conn *conn, tenon_event *event)
         }
     }
     conn->bits &= ~BIT_AGAIN;
-    if ((conn->bits & (BIT_PONG_WAIT | BIT_CLOSE_SENT)) == BIT_PONG_WAIT && in_frames(conn))
-        conn->since = conn->now; /* a Pong may have come, and nobody has read it */
     fill(conn, event);
     return TENON_EVENT;
 }

@@ -62,9 +62,9 @@ enum {
 #define BIT_CLOSE_ASKED 0x00100000u   /* tenon_close was called */
 #define BIT_FAILED 0x00200000u        /* a rule was broken, by the peer or by time */
 #define BIT_CLOSE_GONE 0x00400000u    /* the transport took our Close */
-#define BIT_PING_QUEUED 0x00800000u   /* an own Ping is in the queue up to mark */
+#define BIT_PING_QUEUED 0x00800000u   /* an own Ping is in the queue up to mark, and no Close behind it */
 #define BIT_PING_SENT 0x01000000u     /* an own Ping is out and not answered */
-#define BIT_PONG_WAIT 0x02000000u     /* nothing was received since */
+#define BIT_PONG_WAIT 0x02000000u     /* nothing was received since, and no Close was sent */
 #define BIT_REF_FIRST 0x04000000u     /* the first frame of the reference is to come */
 #define BIT_SHUT 0x08000000u          /* the program has shut the sending side */
 #define BIT_WRITES_OVER 0x10000000u   /* nothing follows what is queued: SHUT_WR */

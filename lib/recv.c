@@ -416,7 +416,8 @@ size_t tenon_recv_needed(const tenon_conn *conn)
     uint64_t need;
     if ((conn->bits & BIT_WANTS_RX) == 0 || (conn->deflate & DEFLATE_WANTS_INFLATE) != 0)
         return 0;
-    if (conn->phase != TENON_PHASE_FRAMES || is_control(conn->u.frame.header.first) || !tenon_recv_whole(conn))
+    if (conn->phase != TENON_PHASE_FRAMES || is_control(conn->u.frame.header.first) || !tenon_recv_whole(conn) ||
+        is_dropped(conn))
         return TENON_RX_MIN;
     need = (is_compressed(conn, conn->u.frame.header.first) ? inflated_need(conn) : conn->u.frame.message.size) +
            TENON_RX_RESERVE;

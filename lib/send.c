@@ -148,7 +148,7 @@ static void put_close(tenon_conn *conn)
     }
     if (put_control(conn, TENON_OP_CLOSE, payload, n) != TENON_OK)
         return;
-    conn->bits &= ~(BIT_CLOSE_PENDING | BIT_PING_QUEUED);
+    conn->bits &= ~(BIT_CLOSE_PENDING | BIT_PING_QUEUED | BIT_PONG_WAIT);
     conn->bits |= BIT_CLOSE_SENT;
     conn->mark = conn->queue.pending;
     conn->sent_code = conn->close_code;

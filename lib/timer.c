@@ -149,6 +149,15 @@ int tenon_timer_fire(tenon_conn *conn)
     return 1;
 }
 
+/* While an event is kept, or memory is waited for, nobody reads: what silence there was
+ * begins anew. */
+static void begin_anew(tenon_conn *conn)
+{
+    conn->life = conn->now;
+    if (conn->bits & BIT_PONG_WAIT)
+        conn->since = conn->now;
+}
+
 int tenon_tick(tenon_conn *conn, uint64_t now_ms)
 {
     if (conn == NULL)
@@ -156,10 +165,12 @@ int tenon_tick(tenon_conn *conn, uint64_t now_ms)
     if ((conn->bits & BIT_TICKED) == 0) {
         conn->bits |= BIT_TICKED;
         conn->now = now_ms;
-        conn->since = conn->life = conn->due = conn->ping = conn->stall = now_ms;
+        conn->since = conn->life = conn->due = conn->stall = now_ms;
     } else if (now_ms > conn->now) {
         conn->now = now_ms;
         conn->controls = 0;
+        if ((conn->bits & BIT_AGAIN) != 0 || tenon_timer_rests(conn))
+            begin_anew(conn);
     }
     return TENON_OK;
 }

@@ -1215,6 +1215,21 @@ static void test_stats(void **state)
     bench_stop(&b);
 }
 
+/* Behind CLOSED nothing of the program's is used, for it may be gone. */
+static void test_stats_after_closed(void **state)
+{
+    uint64_t steps;
+    bench b;
+    (void)state;
+    enter(&b, OPEN);
+    run_to_closed(&b);
+    steps = b.stats.steps;
+    assert_true(steps > 0);
+    assert_none(&b);
+    assert_int_equal(b.stats.steps, steps);
+    bench_stop(&b);
+}
+
 /* The reserve of an event is zero, whatever the event. */
 static void test_event_reserved(void **state)
 {
@@ -1367,6 +1382,7 @@ int main(void)
         cmocka_unit_test(test_grant_again),
         cmocka_unit_test(test_grant),
         cmocka_unit_test(test_stats),
+        cmocka_unit_test(test_stats_after_closed),
         cmocka_unit_test(test_event_reserved),
         cmocka_unit_test(test_rx_in_place),
         cmocka_unit_test(test_abort_at_open),

@@ -1512,6 +1512,30 @@ static void test_chunks_of_const_want_rx(void **state)
     bench_stop(&b);
 }
 
+/* So do masked octets of a message that nobody is told of; and not for all of it, for it
+ * is not assembled. */
+static void test_dropped_wants_little_rx(void **state)
+{
+    uint8_t octets[32], rx[TENON_RX_MIN];
+    size_t n = header(SERVER, octets, 0x82, UINT64_C(5000000000));
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.flags = TENON_DROP_AFTER_CLOSE;
+    b.config.max_message = TENON_OFF;
+    bench_open_sized(&b, 0, 512);
+    assert_int_equal(tenon_close(b.conn, TENON_CLOSE_NORMAL, NULL, 0), TENON_OK);
+    memset(octets + n, 'x', sizeof octets - n);
+    assert_int_equal(tenon_recv_const(b.conn, octets, sizeof octets), TENON_OK);
+    assert_none(&b);
+    assert_int_equal(tenon_wants(b.conn), TENON_WANTS_RX | TENON_WANTS_WRITE);
+    assert_int_equal(tenon_rx_needed(b.conn), TENON_RX_MIN);
+    assert_int_equal(tenon_lend_rx(b.conn, rx, sizeof rx), TENON_OK);
+    assert_none(&b);
+    assert_int_equal(tenon_wants(b.conn), TENON_WANTS_READ | TENON_WANTS_WRITE);
+    bench_stop(&b);
+}
+
 /* A message that a limit allows and no rx can hold: asked for is more than there can be. */
 static void test_needs_more_than_there_can_be(void **state)
 {
@@ -1594,6 +1618,7 @@ int main(void)
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_empty_fragments_without_rx),
         cmocka_unit_test(test_chunks_of_const_want_rx),
+        cmocka_unit_test(test_dropped_wants_little_rx),
         cmocka_unit_test(test_frame_in_a_payload),
         cmocka_unit_test(test_limit_of_each),
         cmocka_unit_test(test_own_pong),

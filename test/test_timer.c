@@ -376,7 +376,10 @@ static void test_rx_wanted(void **state)
     free(b.rx);
     b.rx = malloc(512);
     assert_int_equal(tenon_lend_rx(b.conn, b.rx, 512), TENON_OK);
-    assert_true(tenon_deadline(b.conn) == 100);
+    assert_deadline(&b, 1100); /* from now on there is silence */
+    assert_none(&b);
+    assert_int_equal(tenon_state(b.conn), TENON_OPEN);
+    tick(&b, 1100);
     assert_none(&b);
     assert_int_equal(tenon_state(b.conn), TENON_CLOSING);
     bench_stop(&b);
@@ -650,7 +653,13 @@ static void test_kept_event(void **state)
         tick(&b, kind == CLOSE ? 70 : 50);
         assert_next(&b, kind == NOTHING ? TENON_EV_DATA : TENON_EV_CLOSED);
         if (kind == NOTHING) {
-            assert_none(&b); /* now it fires: who has taken the event reads again */
+            assert_none(&b); /* from now on there is silence */
+            assert_deadline(&b, 60);
+            tick(&b, 59);
+            assert_none(&b);
+            assert_int_equal(tenon_state(b.conn), TENON_OPEN);
+            tick(&b, 60);
+            assert_none(&b);
             assert_int_equal(tenon_state(b.conn), TENON_CLOSING);
         } else {
             assert_int_equal(b.event.rule, kind == STALL ? TENON_RULE_STALL_TIMEOUT : TENON_RULE_CLOSE_TIMEOUT);
@@ -687,6 +696,48 @@ static void test_kept_event_and_pong(void **state)
     assert_next(&b, TENON_EV_CLOSED);
     assert_int_equal(b.event.rule, TENON_RULE_PONG_TIMEOUT);
     bench_stop(&b);
+}
+
+/* Nor does the time count for either in which memory was waited for. */
+static void test_silence_without_memory(void **state)
+{
+    int pong;
+    (void)state;
+    for (pong = 0; pong < 2; pong++) {
+        uint8_t rx[1024];
+        bench b;
+        bench_config(&b, SERVER);
+        b.config.ping_ms = pong ? 10 : TENON_OFF;
+        b.config.idle_ms = pong ? TENON_OFF : 30;
+        b.config.pong_ms = 30;
+        bench_start(&b, 0, 1024);
+        tick(&b, 0);
+        assert_next(&b, TENON_EV_OPEN);
+        assert_none(&b);
+        tick(&b, 10);
+        assert_none(&b);
+        give_frame(&b, 0x01, "a", 1);
+        assert_none(&b); /* the message is to be assembled */
+        flush_out(&b);   /* the Ping */
+        assert_int_equal(tenon_wants(b.conn) & TENON_WANTS_RX, TENON_WANTS_RX);
+        assert_deadline(&b, TENON_NEVER);
+        tick(&b, 1000);
+        assert_none(&b);
+        assert_int_equal(tenon_lend_rx(b.conn, rx, sizeof rx), TENON_OK);
+        assert_none(&b);
+        tick(&b, 1029);
+        assert_none(&b);
+        assert_int_equal(tenon_state(b.conn), TENON_OPEN);
+        tick(&b, 1030);
+        if (pong) {
+            assert_next(&b, TENON_EV_CLOSED);
+            assert_int_equal(b.event.rule, TENON_RULE_PONG_TIMEOUT);
+        } else {
+            assert_none(&b);
+            assert_int_equal(tenon_state(b.conn), TENON_CLOSING);
+        }
+        bench_stop(&b);
+    }
 }
 
 /* The same for a request that is kept, which gets a 503; and a cookie is not lost. */
@@ -1023,6 +1074,7 @@ int main(void)
         cmocka_unit_test(test_close_after_rest),
         cmocka_unit_test(test_kept_event),
         cmocka_unit_test(test_kept_event_and_pong),
+        cmocka_unit_test(test_silence_without_memory),
         cmocka_unit_test(test_kept_request),
         cmocka_unit_test(test_close_behind),
         cmocka_unit_test(test_close_stalls),
