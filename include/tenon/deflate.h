@@ -16,7 +16,8 @@
  * MEMORY. A connection needs one block to compress and one to inflate, of sizes that
  * depend on what was agreed (tenon_deflate_size, tenon_inflate_size). They are lent
  * like rx and tx: when TENON_WANTS_DEFLATE or TENON_WANTS_INFLATE asks for them, or
- * before. Each may be taken back when tenon_wants shows its FREE bit: the one that
+ * before, from OPEN on; without its block a send that is to be compressed gives
+ * TENON_ERR_AGAIN. Each may be taken back when tenon_wants shows its FREE bit: the one that
  * compresses between any two messages (the next one then starts afresh), the one
  * that inflates only if the peer has agreed to start afresh with each message.
  *
@@ -94,8 +95,8 @@ typedef struct tenon_deflate {
     /* Messages of fewer octets go out plain, if they are sent in one piece; 64.
      * TENON_OFF: none is compressed that does not ask for it (TENON_COMPRESS). */
     uint32_t threshold;
-    uint8_t out_bits;     /* the largest window to compress with: 9 to 15; 15 */
-    uint8_t in_bits;      /* the largest window that the peer may use: 8 to 15; 15 */
+    uint8_t out_bits;     /* the largest window to compress with: what the codec can; 15 */
+    uint8_t in_bits;      /* the largest window that the peer may use: 8 (server: 9 is agreed) to 15; 15 */
     uint8_t level;        /* 1 (fast) to 9 (small); 6 */
     uint8_t memory_level; /* 1 (little) to 9; 8 */
 } tenon_deflate;
@@ -117,14 +118,16 @@ typedef struct tenon_agreed {
 TENON_API int tenon_deflate_get(const tenon_conn *conn, tenon_agreed *agreed);
 
 /* Octets of the two blocks for this connection, the least that will do: a larger
- * one makes longer frames (compress) or fewer steps (inflate). 0 without agreement. */
+ * one makes longer frames (compress) or fewer steps (inflate). 0 without agreement, with
+ * a window that the codec cannot compress with, and for NULL. */
 TENON_API size_t tenon_deflate_size(const tenon_conn *conn);
 TENON_API size_t tenon_inflate_size(const tenon_conn *conn);
 
 /*
  * Lends the block, aligned like tenon_storage, or takes it back with NULL and 0. It
- * must not move while it is lent. Errors: NULL; SIZE; STATE (not open, or nothing
- * agreed); BUSY (in use: TENON_FREE_DEFLATE, TENON_FREE_INFLATE tell when it is not).
+ * must not move while it is lent. Errors: NULL; SIZE; STATE (before OPEN, nothing
+ * agreed, or a window that the codec does not have); BUSY (in use: TENON_FREE_DEFLATE
+ * and TENON_FREE_INFLATE tell when it is not).
  */
 TENON_API int tenon_lend_deflate(tenon_conn *conn, void *block, size_t size);
 TENON_API int tenon_lend_inflate(tenon_conn *conn, void *block, size_t size);
@@ -134,7 +137,8 @@ TENON_API int tenon_lend_inflate(tenon_conn *conn, void *block, size_t size);
  * to every peer whose window is at least 2^bits. block: memory as for a connection,
  * of tenon_prepare_size, not needed afterwards. out: borrowed like the data; codec's
  * bound of the data's size always suffices. Errors: NULL; SIZE; ARG; TOO_BIG (out is
- * too small, or nothing is gained: the message stays as it was, and is sent plain).
+ * too small, nothing is gained, or the codec failed: the message stays as it was, and is
+ * sent plain). The size is 0 for a window that the codec does not have.
  */
 TENON_API size_t tenon_prepare_size(const tenon_deflate *deflate, unsigned bits);
 TENON_API int tenon_prepare_deflate(tenon_prepared *prepared, const tenon_deflate *deflate, unsigned bits,

@@ -23,8 +23,8 @@ extern "C" {
 /* The key of 16 random octets: 24 characters and NUL. Errors: NULL. */
 TENON_API int tenon_key_make(const uint8_t nonce[16], char key[TENON_KEY_SIZE + 1]);
 
-/* The accept value of a key as received, white space around it removed: 28
- * characters and NUL. Errors: NULL; ARG (not base64 of 16 octets). */
+/* The accept value of a key, without white space around it: 28 characters and NUL.
+ * Errors: NULL; ARG (not base64 of 16 octets). */
 TENON_API int tenon_key_accept(const char *key, size_t size, char accept[TENON_ACCEPT_SIZE + 1]);
 
 /* What a check found. */
@@ -112,7 +112,7 @@ TENON_API int tenon_origin_allowed(tenon_str origin, const char *const *allowed,
  * authority and target with secure) to out, pseudo-headers first, all names in
  * lower case. Values point into *request or into scratch. *count: in, the room of
  * out; out, the fields written (9 and one for each further header are enough).
- * Errors: NULL; SIZE (out or scratch too small; scratch of twice the length of
+ * Errors: NULL; SIZE (out or scratch too small; scratch of three times the length of
  * all strings suffices); URI; SUBPROTOCOL; EXTENSION; HEADER.
  */
 TENON_API int tenon_connect_fields(const tenon_request *request, int secure, tenon_header *out, size_t *count,
@@ -128,7 +128,8 @@ TENON_API int tenon_connect_check(const tenon_fields *fields, int end_stream, te
 /*
  * Server: writes the fields of the answer: :status 200, subprotocol, extensions
  * and further headers of *answer (NULL: none), checked against the request's
- * fields. *count as above. Errors: NULL; SIZE; SUBPROTOCOL; EXTENSION; HEADER.
+ * fields. *count as above. Errors: NULL; SIZE; SUBPROTOCOL; EXTENSION; HEADER (also a
+ * name that is not in lower case).
  */
 TENON_API int tenon_connect_answer(const tenon_fields *request, const tenon_answer *answer, tenon_header *out,
                                    size_t *count);

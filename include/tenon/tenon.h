@@ -16,19 +16,22 @@
  *
  * Status. A function that can fail returns an int: zero or positive is good,
  * negative is one of the TENON_ERR_ values. A call that returns an error has
- * changed nothing. Counts go out through pointers. What the peer does wrong is
- * never an error of a call: it is told by the CLOSED event, with the rule that
- * was broken (tenon_rule_text), its RFC section and the offset in the stream.
+ * changed nothing, except that AGAIN calls for WRITABLE and RANDOM ends the
+ * connection. Counts go out through pointers. What the peer does wrong is never
+ * an error of a call: it is told by the CLOSED event, with the rule that was
+ * broken (tenon_rule_text), its RFC section and the offset in the stream.
  *
  * NULL. A NULL connection, event or output pointer gives TENON_ERR_NULL. A NULL
- * data pointer is legal when its size is zero. Functions that return no status
- * (tenon_wants, tenon_state, tenon_deadline) take NULL and say so.
+ * data pointer is legal when its size is zero. Functions that ask a connection
+ * and return no status (tenon_wants, tenon_state, tenon_deadline and their like)
+ * take NULL, and say what they give then.
  *
  * Sizes are octets: size_t in memory, uint64_t on the wire. Times are
  * milliseconds on any clock that does not go back; only differences count.
  *
- * Lifetimes. Memory lent (tenon_init, tenon_lend_rx, tenon_lend_tx, tenon_recv)
- * stays yours and must stay valid until the CLOSED event, or until taken back.
+ * Lifetimes. Memory lent (tenon_init, tenon_lend_rx, tenon_lend_tx,
+ * tenon_lend_stats, tenon_recv) stays yours and must stay valid until the CLOSED
+ * event, or until taken back; that of tenon_init for as long as calls are made.
  * The slices of an event are valid until the next tenon_next, tenon_run or
  * tenon_pump on that connection.
  *
@@ -41,11 +44,12 @@
  *
  * Re-entry. Inside a callback everything may be called that sends, closes,
  * accepts, rejects or reads state. tenon_next, tenon_run, tenon_pump, tenon_recv
- * and tenon_unlend return TENON_ERR_REENTRY there.
+ * and tenon_unlend return TENON_ERR_REENTRY there (but after CLOSED, when there
+ * is nothing left to call them for).
  *
- * Structs that you fill begin with their size, grow at their end in later
- * versions, and mean "the documented default" by zero and "off" or "no limit"
- * by TENON_OFF.
+ * Structs that may grow begin with their size, which you set; later versions add
+ * at the end. In them zero means "the documented default", and in limits and
+ * timeouts TENON_OFF means "off" or "no limit".
  *
  * TWO WAYS TO DRIVE IT
  *
@@ -84,11 +88,13 @@ extern "C" {
 #define TENON_STORAGE_SIZE 384
 
 /*
- * Least sizes of the lent buffers. Of rx, 128 octets are kept for a control
- * frame that arrives in pieces and for the peer's close reason; the rest holds
- * the opening handshake and assembles messages. Of tx, 256 octets are kept for
- * one waiting Pong and one waiting Close; the rest is the output queue. A client
- * needs room in the queue for its whole request.
+ * Least sizes of the lent buffers. The opening handshake has all of rx; then 128
+ * octets of it are kept for a control frame that arrives in pieces and for the
+ * peer's close reason, and the rest assembles messages. Of tx, 256 octets are kept
+ * for one waiting Pong and one waiting Close; the rest is the output queue. A client
+ * needs room in the queue for its whole request, and tenon_send for the whole
+ * message with the headers of its frames (one for each max_frame_out, of at most
+ * 14 octets).
  */
 #define TENON_RX_MIN 256
 #define TENON_RX_RESERVE 128
@@ -116,7 +122,7 @@ enum {
     TENON_ERR_STATE = -4,        /* not possible in this state (tenon_state) */
     TENON_ERR_REENTRY = -5,      /* called from inside a callback of the same connection */
     TENON_ERR_BUSY = -6,         /* memory is in use: lent octets are left, or an event is held */
-    TENON_ERR_AGAIN = -7,        /* no room now; WRITABLE will come */
+    TENON_ERR_AGAIN = -7,        /* no room now; WRITABLE tells when to try again */
     TENON_ERR_TOO_BIG = -8,      /* can never fit into the lent buffer */
     TENON_ERR_UTF8 = -9,         /* text to be sent is not UTF-8 */
     TENON_ERR_CODE = -10,        /* a close code that must not be sent */
@@ -138,7 +144,8 @@ enum {
     TENON_STOP = 1,     /* done with the event; leave the loop */
     /* Keep the event: the same one comes again; leave the loop. Meanwhile nothing is
      * read, so of the timers only those of the handshake, of the close and of stalled
-     * output run; they drop the event. */
+     * output run; they drop the event, unless it is RELEASED. The silence that idle_ms
+     * and pong_ms measure begins anew behind it. */
     TENON_AGAIN = 2
 };
 
@@ -178,7 +185,7 @@ enum {
     TENON_CONNECTING = 0, /* the opening handshake is not over */
     TENON_OPEN = 1,
     TENON_CLOSING = 2,    /* a Close was sent or received, or the connection failed */
-    TENON_CLOSED = 3      /* CLOSED was delivered, or is the only event to come */
+    TENON_CLOSED = 3      /* CLOSED was delivered, or only RELEASED and CLOSED are to come */
 };
 
 /*
@@ -221,8 +228,8 @@ enum {
     TENON_RULE_HEAD_SIZE = 45,        /* max_head */
     TENON_RULE_TARGET_SIZE = 46,      /* max_target */
     TENON_RULE_HEADERS = 47,          /* max_headers */
-    TENON_RULE_HTTP_VERSION = 48,     /* not HTTP/1.1 */
-    TENON_RULE_METHOD = 49,           /* not GET */
+    TENON_RULE_HTTP_VERSION = 48,     /* not HTTP/1.x, or an answer of HTTP/1.0 */
+    TENON_RULE_METHOD = 49,           /* not GET; not CONNECT, where it is extended */
     TENON_RULE_TARGET = 50,           /* a request target that GET cannot have */
     TENON_RULE_HOST = 51,             /* Host missing, repeated or not valid */
     TENON_RULE_BODY = 52,             /* an upgrade with content, or ambiguous framing */
@@ -238,7 +245,7 @@ enum {
     TENON_RULE_ACCEPT = 66,           /* Sec-WebSocket-Accept missing, repeated or wrong */
     TENON_RULE_STATUS = 67,           /* the answer was not 101 */
     TENON_RULE_INTERIM = 68,          /* too many 1xx answers */
-    TENON_RULE_EARLY = 69,            /* octets from the server before the request was sent */
+    TENON_RULE_EARLY = 69,            /* octets from the server before there was a request */
     /* extended CONNECT: RFC 8441, 9220 */
     TENON_RULE_PSEUDO = 80,           /* a pseudo-header missing, repeated, unknown or out of place */
     TENON_RULE_PROTOCOL = 81,         /* :protocol is not websocket */
@@ -314,31 +321,37 @@ enum {
     TENON_EV_REQUEST = 1,
     /* Client: the server answered with something other than 101. The head is
      * readable while this event is current. BODY follows, then CLOSED: at the end of
-     * the body if its Content-Length tells it, else with that of the stream. */
+     * the body if its Content-Length tells it, else with that of the stream, or when
+     * close_ms pass without an octet. */
     TENON_EV_RESPONSE = 2,
     /* The connection is open. data, size: the subprotocol in use, data NULL
-     * without one. The head is readable while this event is current. Always the
-     * first event of an open connection, also after tenon_config_open. */
+     * without one. The head is readable while this event is current, if there was a
+     * handshake. Always the first event of an open connection, also after
+     * tenon_config_open. */
     TENON_EV_OPEN = 3,
     /* A message, or with TENON_CHUNKS a piece of one. opcode: TEXT or BINARY.
      * Flags FIRST and LAST of the message, FRAME_FIRST and FRAME_LAST of the
-     * frame, RSV1 to RSV3 (with FIRST also those of the first frame). offset: octets of this message before data.
-     * frame_size: payload of the current frame (the last one, for a whole
-     * message). An empty piece comes only to carry LAST. Text that is not UTF-8 is
-     * told up to its first bad octet, without FRAME_LAST and LAST. A compressed
-     * message (deflate.h) comes inflated, in pieces of their own: FRAME_FIRST and
-     * FRAME_LAST go with FIRST and LAST. */
+     * frame, RSV1 to RSV3 (with FIRST also those of the first frame). offset: octets
+     * of this message before data. frame_size: payload of the current frame (the last
+     * one, for a whole message). An empty piece comes only to carry LAST. With
+     * TENON_CHUNKS text that is not UTF-8 is told up to its first bad octet, without
+     * FRAME_LAST and LAST; else nothing of that message is told. A compressed message
+     * (deflate.h) comes inflated, in pieces of their own: FRAME_FIRST and FRAME_LAST
+     * go with FIRST and LAST. */
     TENON_EV_DATA = 4,
     /* Client: a piece of the body of a RESPONSE, raw: transfer coding is not undone. */
     TENON_EV_BODY = 5,
-    /* A Ping; it has been answered (unless TENON_RELAY). data: its payload. */
+    /* A Ping. data: its payload. Its Pong is queued by now, or waits for room in tx,
+     * where that to a later Ping takes its place (RFC 6455, 5.5.3); none is sent with
+     * TENON_RELAY, nor while no tx is lent. */
     TENON_EV_PING = 6,
     /* A Pong. Flag OWN: it answers the library's own ping, and rtt_ms is set. */
     TENON_EV_PONG = 7,
     /* The peer's Close; it has been answered (unless TENON_RELAY). code: its
      * code, 1005 without one. data: its reason, UTF-8. */
     TENON_EV_CLOSE = 8,
-    /* A send that was refused with TENON_ERR_AGAIN has room now. */
+    /* A send that was refused with TENON_ERR_AGAIN has room now. Does not come once the
+     * connection is ending. */
     TENON_EV_WRITABLE = 9,
     /* The memory of an accepted reference is yours again. cookie: as given. */
     TENON_EV_RELEASED = 10,
@@ -416,16 +429,18 @@ typedef struct tenon_config {
     uint32_t size; /* of this struct; set by the functions below */
     uint32_t role; /* set by the functions below */
     uint32_t flags;
-    /* Most octets of the heads of the handshake; 16384. Never more than rx. Over it: 431. */
+    /* Most octets of the heads of the handshake; 16384. Never more than rx. Over it a
+     * server answers 431, and a client fails. */
     uint32_t max_head;
-    /* Most octets of a request target; 8192. Over it: 414. */
+    /* Server: most octets of a request target; 8192. Over it: 414. */
     uint32_t max_target;
-    /* Most header fields; 100. Over it: 431. */
+    /* Most header fields; 100. Over it a server answers 431, and a client fails. */
     uint32_t max_headers;
-    /* Most octets of a message; 1009 beyond it, from the frame header alone.
-     * 0: 1 MiB, and never more than the lent rx assembles. An explicit limit may
-     * be larger than rx: TENON_WANTS_RX then asks for more (tenon_rx_needed). With
-     * TENON_CHUNKS 0 means no limit, for nothing is assembled. */
+    /* Most octets of a message; 1009 beyond it, from the frame header alone (while it
+     * is inflated, if it is compressed). 0: 1 MiB, and never more than the lent rx
+     * assembles. An explicit limit may be larger than rx: TENON_WANTS_RX then asks for
+     * more (tenon_rx_needed). With TENON_CHUNKS 0 means no limit, for nothing is
+     * assembled. */
     uint64_t max_message;
     /* Most frames of a message; 65536. 1008 beyond it. */
     uint32_t max_fragments;
@@ -435,8 +450,8 @@ typedef struct tenon_config {
     /* Longest payload of a data frame sent; 65536. Longer messages are
      * fragmented, so that Pong and Close find a frame boundary soon. */
     uint32_t max_frame_out;
-    /* From the first tenon_tick to OPEN; 10 s. The server answers 408, or 503 if
-     * it is the program that has not decided. */
+    /* From the first tenon_tick to OPEN; 10 s. A server answers 408, or 503 if it is
+     * the program that has not decided; a client's connection is CLOSED. */
     uint32_t handshake_ms;
     /* Nothing received for so long: Close 1001. Off by default. */
     uint32_t idle_ms;
@@ -444,7 +459,8 @@ typedef struct tenon_config {
     uint32_t ping_ms;
     /* After an own Ping was sent, nothing received for so long: CLOSED; 20 s. */
     uint32_t pong_ms;
-    /* From the end of the conversation (Close sent, or failure) to CLOSED; 5 s. */
+    /* From the end of the conversation (Close or refusal sent, failure, the last octet
+     * of a RESPONSE's body) to CLOSED; 5 s. */
     uint32_t close_ms;
     /* Output waits and the transport takes nothing for so long: CLOSED; 60 s. */
     uint32_t stall_ms;
@@ -476,10 +492,10 @@ TENON_API size_t tenon_conn_size(void);
 
 /*
  * Makes a connection in *memory (size octets, aligned as tenon_storage).
- * Errors: NULL; SIZE (memory too small or misaligned, or a config of another
- * version); ARG (a config that no function above has filled); RANDOM (a client
- * without random). There is nothing to destroy: after CLOSED, or any time you
- * drop it, the memory is yours. Dropping it early gives no RELEASED.
+ * Errors: NULL; SIZE (memory too small or misaligned, or a config that no function
+ * above has filled); ARG (its role was changed); RANDOM (a client without random).
+ * There is nothing to destroy: after CLOSED, or any time you drop it, the memory is
+ * yours. Dropping it early gives no RELEASED.
  */
 TENON_API int tenon_init(void *memory, size_t size, const tenon_config *cfg, tenon_conn **conn);
 
@@ -499,7 +515,9 @@ TENON_API int tenon_lend_tx(tenon_conn *conn, void *tx, size_t size);
 /* Both at once: all or nothing. */
 TENON_API int tenon_lend(tenon_conn *conn, void *rx, size_t rx_size, void *tx, size_t tx_size);
 
-/* Octets of rx that the message being received needs. 0: no more than is lent. */
+/* Octets of rx that the message being received needs. 0: no more than is lent. For a
+ * compressed message, whose length nobody knows: twice what there is, up to the limit.
+ * SIZE_MAX: more than a connection can use. NULL gives 0. */
 TENON_API size_t tenon_rx_needed(const tenon_conn *conn);
 
 /* Counters, in memory that you lend with size set, or NULL to stop. Updated by
@@ -511,8 +529,8 @@ typedef struct tenon_stats {
     uint64_t frames_in, frames_out;     /* data and control */
     uint64_t messages_in, messages_out; /* data messages finished */
     uint64_t pings_in, pongs_in;
-    uint64_t pongs_skipped;             /* pings not answered because the queue was full */
-    uint64_t queue_peak;                /* most octets that tx has held */
+    uint64_t pongs_skipped;             /* pings not answered: the next one came first, or no tx was lent */
+    uint64_t queue_peak;                /* most octets that tx has held behind a frame */
     uint64_t steps;                     /* state machine steps; linear in octets_in */
 } tenon_stats;
 TENON_API int tenon_lend_stats(tenon_conn *conn, tenon_stats *stats);
@@ -524,7 +542,7 @@ TENON_API int tenon_state(const tenon_conn *conn);
 #define TENON_WANTS_READ 0x01u     /* tenon_recv (or tenon_eof) */
 #define TENON_WANTS_WRITE 0x02u    /* tenon_out has octets */
 #define TENON_WANTS_RX 0x04u       /* a larger rx: tenon_rx_needed */
-#define TENON_WANTS_TX 0x08u       /* a tx: there is something to send, or a Ping is due, and no queue */
+#define TENON_WANTS_TX 0x08u       /* a tx: a send was refused, or a Close or Ping waits, for want of one */
 #define TENON_WANTS_DECISION 0x10u /* tenon_accept or tenon_reject */
 #define TENON_WANTS_SHUT_WR 0x20u  /* all is sent: shut the sending side (END_STREAM), go on reading */
 #define TENON_WANTS_CLOSE 0x40u    /* CLOSED was delivered: close the transport */
@@ -542,8 +560,9 @@ TENON_API uint32_t tenon_wants(const tenon_conn *conn);
  * beyond the event that is current; tenon_recv_const leaves them as they are and
  * copies what a client has masked into rx. They stay lent until tenon_next has
  * used them up (TENON_WANTS_READ) or tenon_unlend takes them back. n of 0 does
- * nothing. Errors: NULL; BUSY (octets of the last lend are left); STATE (after
- * tenon_eof or CLOSED); REENTRY.
+ * nothing. Errors: NULL; BUSY (octets of the last lend are left, or the current event
+ * lies in them: call tenon_next first); STATE (after tenon_eof, or TENON_CLOSED);
+ * REENTRY.
  */
 TENON_API int tenon_recv(tenon_conn *conn, void *data, size_t n);
 TENON_API int tenon_recv_const(tenon_conn *conn, const void *data, size_t n);
@@ -575,7 +594,9 @@ TENON_API int tenon_eof(tenon_conn *conn);
 TENON_API int tenon_abort(tenon_conn *conn, int cause);
 
 /* Sets the clock, in milliseconds; one that goes back is ignored. The first tick
- * starts the timers. They fire in tenon_next. Errors: NULL. */
+ * starts the timers. They fire in tenon_next. None runs while received octets wait for
+ * memory (TENON_WANTS_RX, TENON_WANTS_INFLATE): how long a peer has to wait for yours
+ * is your decision. Errors: NULL. */
 TENON_API int tenon_tick(tenon_conn *conn, uint64_t now_ms);
 
 /* When to call tenon_tick and tenon_next next if nothing else happens; on the
@@ -610,7 +631,8 @@ TENON_API int tenon_out(tenon_conn *conn, tenon_iov *iov, size_t max, size_t *co
 /* The transport took n of the octets offered last. Errors: NULL; ACK. */
 TENON_API int tenon_sent(tenon_conn *conn, size_t n);
 
-/* Octets queued and not yet acknowledged, references included. NULL gives 0. */
+/* Octets queued and not yet acknowledged; of a reference those of its frames that are
+ * queued: two at most, a client's as far as there is room in tx. NULL gives 0. */
 TENON_API uint64_t tenon_queued(const tenon_conn *conn);
 
 /*
@@ -620,16 +642,18 @@ TENON_API uint64_t tenon_queued(const tenon_conn *conn);
  * they are short or flags say otherwise; room is judged on what they can become.
  *
  * Errors common to them: NULL; ARG; STATE (not OPEN, or a streamed message is
- * unfinished where a new one cannot begin); AGAIN (no room now, or a reference is
- * still being framed: WRITABLE will come); TOO_BIG (never fits into tx); UTF8;
- * RANDOM (client: the connection fails too).
+ * unfinished where a new one cannot begin); AGAIN (no room or no tx now, a Pong waits,
+ * a reference is still being framed, or there is no block to compress with, see
+ * TENON_WANTS_TX and TENON_WANTS_DEFLATE: WRITABLE comes when it can be tried again);
+ * TOO_BIG (never fits into tx); UTF8; RANDOM (client: the connection fails too, perhaps
+ * with the first frames of the message queued).
  */
 
 /* A whole message, copied into tx. */
 TENON_API int tenon_send(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags);
 
-/* The next piece of a streamed message, copied into tx as one frame or more; the
- * first piece sets the opcode for the rest, TENON_LAST ends it (n may be 0). */
+/* The next piece of a streamed message, copied into tx as one frame or more. opcode is
+ * that of the message with every piece; TENON_LAST ends it (n may be 0). */
 TENON_API int tenon_send_part(tenon_conn *conn, int opcode, const void *data, size_t n, uint32_t flags);
 
 /* A whole message by reference: data must not change until RELEASED brings the
@@ -655,23 +679,27 @@ typedef struct tenon_prepared {
 /* Errors: NULL; SIZE; ARG; UTF8. */
 TENON_API int tenon_prepare(tenon_prepared *prepared, size_t size, int opcode, const void *data, size_t n,
                             uint32_t flags);
-/* Like tenon_send_ref, or with TENON_COPY like tenon_send, without the check. */
+/* Like tenon_send_ref, or with TENON_COPY like tenon_send, without the check. What was
+ * not compressed once (tenon_prepare_deflate) goes out plain. Errors: also SIZE (a
+ * struct that was not prepared). */
 TENON_API int tenon_send_prepared(tenon_conn *conn, const tenon_prepared *prepared, uint32_t flags,
                                   void *cookie);
 
 /* Control frames of your own, up to 125 octets. Legal between the pieces of a
- * message. Errors: as above; CONTROL_SIZE. */
+ * message and the frames of a reference. Errors: as above; CONTROL_SIZE. */
 TENON_API int tenon_ping(tenon_conn *conn, const void *data, size_t n);
 TENON_API int tenon_pong(tenon_conn *conn, const void *data, size_t n);
 
 /*
  * Begins the closing handshake (RFC 6455, 7.1.2), behind what is queued. Always
- * accepted when OPEN: there is a reserve for it. code: 1000 to 1003, 1007 to 1014
+ * accepted when OPEN with a tx: there is a reserve for it. code: 1000 to 1003, 1007 to 1014
  * (1010: clients only), 3000 to 4999, or TENON_CLOSE_NONE for a Close without
  * body. reason: UTF-8, at most 123 octets, NULL for none. During the handshake it
- * ends the attempt without a Close frame. When already closing it does nothing. An
- * unfinished streamed message stays unfinished. Errors: NULL; CODE; CONTROL_SIZE;
- * UTF8; STATE (after CLOSED, or no tx is lent).
+ * ends the attempt with neither a Close frame nor an answer. Where a Close was sent
+ * already, or waits, or the connection has failed, it does nothing; with TENON_RELAY it
+ * answers that of the peer. An unfinished streamed message stays unfinished. Errors:
+ * NULL; CODE (also a reason without a code); CONTROL_SIZE; UTF8; STATE (TENON_CLOSED, or
+ * no tx is lent).
  */
 TENON_API int tenon_close(tenon_conn *conn, int code, const char *reason, size_t n);
 
@@ -680,7 +708,9 @@ TENON_API int tenon_close(tenon_conn *conn, int code, const char *reason, size_t
  * message and on continuations (TENON_RSV1 to TENON_RSV3), and whether payloads
  * are opaque (TENON_OPAQUE: no UTF-8 check in either direction). Legal from the
  * REQUEST or OPEN event until the next tenon_next after OPEN, and before the
- * first tenon_next of an open config. Errors: NULL; ARG; STATE.
+ * first tenon_next of an open config. RSV1 and permessage-deflate exclude each other:
+ * granted at REQUEST, RSV1 keeps it from being agreed on. Errors: NULL; ARG; STATE
+ * (also RSV1 where permessage-deflate was agreed on).
  */
 #define TENON_OPAQUE 0x0001u
 TENON_API int tenon_grant(tenon_conn *conn, uint32_t rsv_first, uint32_t rsv_next, uint32_t flags);
@@ -725,16 +755,22 @@ typedef struct tenon_answer {
 /*
  * Accepts the request: 101 is queued and OPEN comes next. answer NULL: nothing
  * special. Errors: NULL; SIZE; STATE (no REQUEST is waiting, or it was PLAIN);
- * SUBPROTOCOL, EXTENSION (not offered or malformed); HEADER; TOO_BIG.
+ * SUBPROTOCOL, EXTENSION (not offered or malformed); HEADER; TOO_BIG (also when no tx
+ * is lent: lend it first).
+ *
+ * HEADER, here and below: a name that is not a token, a value with controls, or a field
+ * that is the library's or the transport's to write: Connection, Content-Length, Expect,
+ * Host, Keep-Alive, Origin, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade and
+ * all that begins with Sec-WebSocket-.
  */
 TENON_API int tenon_accept(tenon_conn *conn, const tenon_answer *answer);
 
 /* How to refuse. Without TENON_COPY the body is referenced until RELEASED. */
 typedef struct tenon_refusal {
     uint32_t size;
-    uint16_t status;            /* 200 to 599, but for 204 and 304 no body */
+    uint16_t status;            /* 200 to 599; 204 and 304 take no body */
     uint16_t reserved;
-    const char *reason;         /* reason phrase, or NULL for the usual one */
+    const char *reason;         /* reason phrase, or NULL for the usual one, if there is one */
     size_t reason_size;
     const tenon_header *headers;
     size_t header_count;
@@ -746,9 +782,11 @@ typedef struct tenon_refusal {
 } tenon_refusal;
 
 /*
- * Refuses the request with any status, fields and body; Content-Length and
- * Connection: close are added, and for 426 the version list. The connection ends
- * when it is sent. Errors: NULL; SIZE; STATE; STATUS; HEADER; TOO_BIG.
+ * Refuses the request with any status, fields and body. Connection: close and (but for
+ * 204 and 304) Content-Length are added, for 405 Allow: GET unless you give one, and
+ * for 426 Upgrade and the version. When all is sent, TENON_WANTS_SHUT_WR; CLOSED comes
+ * when the peer ends the stream, or after close_ms. A body of 0 octets gives no
+ * RELEASED. Errors: NULL; SIZE; STATE; STATUS; HEADER; TOO_BIG (also when no tx is lent).
  */
 TENON_API int tenon_reject(tenon_conn *conn, const tenon_refusal *refusal);
 
@@ -775,7 +813,7 @@ typedef struct tenon_request {
  * port that tenon_uri_parse gives; TLS for wss: is yours). RFC 6455, 4.1 asks
  * for one attempt at a time to one address and port. Errors: NULL; SIZE; STATE (not
  * a client, or asked before); URI; SUBPROTOCOL; EXTENSION; HEADER; RANDOM;
- * TOO_BIG (tx too small).
+ * TOO_BIG (tx too small, or none is lent).
  */
 TENON_API int tenon_connect(tenon_conn *conn, const tenon_request *request);
 
@@ -792,8 +830,9 @@ TENON_API int tenon_guard(tenon_conn *conn, int on);
 typedef int (*tenon_event_fn)(tenon_conn *conn, const tenon_event *event, void *user);
 
 /*
- * Delivers events until there is none. TENON_OK, TENON_STOPPED, or TENON_DONE
- * after CLOSED: the callback may have freed the connection then. Errors: NULL; REENTRY.
+ * Delivers events until there is none. TENON_OK, TENON_STOPPED, or TENON_DONE once it
+ * has delivered CLOSED: the callback may have freed the connection then. Errors: NULL;
+ * REENTRY.
  */
 TENON_API int tenon_run(tenon_conn *conn, tenon_event_fn event, void *user);
 
@@ -805,7 +844,8 @@ typedef struct tenon_io {
      * octets gives TENON_WAIT while output is left (tenon_queued), for a turn reads
      * once even where it could not write all. */
     int (*recv)(void *user, void *buf, size_t n, size_t *got);
-    /* Writes some of the pieces and sets *put. TENON_OK, TENON_WAIT or TENON_ERR_IO. */
+    /* Writes some of the pieces and sets *put. TENON_OK, TENON_WAIT or TENON_ERR_IO.
+     * Behind an error of either comes CLOSED, with rule ABORT and cause REMOTE. */
     int (*send)(void *user, const tenon_iov *iov, size_t count, size_t *put);
     /* The clock in milliseconds. */
     uint64_t (*now)(void *user);
