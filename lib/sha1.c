@@ -14,11 +14,70 @@ static TENON_WRAPS uint32_t rotate(uint32_t x, unsigned int n)
     return (x << n) | (x >> (32 - n));
 }
 
+#if TENON_SMALL
+
+#define STATE_WORDS 5
+#define WORDS (STATE_WORDS + BLOCK_WORDS)
+
+/*
+ * The state, its last word first, and behind it the words of the schedule that are still
+ * needed: so each round moves all of them down by one place, and puts in one at the end
+ * of either.
+ */
+static inline TENON_WRAPS void turn(uint32_t v[WORDS])
+{
+    static const uint32_t constants[4] = {0x5a827999u, 0x6ed9eba1u, 0x8f1bbcdcu, 0xca62c1d6u};
+    unsigned int i, t;
+    for (i = 0; i < 4; i++) {
+        for (t = 0; t < 20; t++) { /* the same way (FIPS 180-4, 4.1.1 and 4.2.1) */
+            uint32_t b = v[3], c = v[2], d = v[1];
+            uint32_t word = rotate(v[5] ^ v[7] ^ v[13] ^ v[18], 1);
+            uint32_t sum = v[0] + v[5] + rotate(v[4], 5) + constants[i];
+            if (i == 0)
+                sum += d ^ (b & (c ^ d));
+            else if (i == 2)
+                sum += (b & c) | (d & (b | c));
+            else
+                sum += b ^ c ^ d;
+            memmove(v, v + 1, (WORDS - 1) * sizeof *v);
+            v[2] = rotate(b, 30);
+            v[4] = sum;
+            v[20] = word;
+        }
+    }
+}
+
+TENON_WRAPS void tenon_sha1(const void *data, size_t n, uint8_t out[TENON_SHA1_SIZE])
+{
+    const uint8_t *octets = (const uint8_t *)data;
+    uint32_t h[STATE_WORDS] = {0xc3d2e1f0u, 0x10325476u, 0x98badcfeu, 0xefcdab89u, 0x67452301u};
+    uint32_t v[WORDS], word = 0;
+    size_t i, at = 0;
+    do {
+        memcpy(v, h, sizeof h);
+        do {
+            word = word << 8 | (at < n ? octets[at] : at == n ? 0x80u : 0u);
+            v[STATE_WORDS + at % BLOCK_SIZE / 4] = word;
+        } while (++at % BLOCK_SIZE > 0);
+        if (at >= n + END_SIZE) {
+            v[WORDS - 2] = (uint32_t)((uint64_t)n >> 29);
+            v[WORDS - 1] = (uint32_t)n << 3;
+        }
+        turn(v);
+        for (i = 0; i < STATE_WORDS; i++)
+            h[i] += v[i];
+    } while (at < n + END_SIZE);
+    for (i = TENON_SHA1_SIZE; i-- > 0; h[4 - i / 4] >>= 8)
+        out[i] = (uint8_t)h[4 - i / 4];
+}
+
+#else
+
 /*
  * The block from octet at on of the message, with what stands behind it: as words. The
  * octets are put into the words first, which spares a second buffer.
  */
-static TENON_SMALL_INLINE void load(uint32_t w[BLOCK_WORDS], const uint8_t *data, size_t n, size_t at)
+static void load(uint32_t w[BLOCK_WORDS], const uint8_t *data, size_t n, size_t at)
 {
     uint8_t *octets = (uint8_t *)w;
     size_t i, left = n > at ? n - at : 0;
@@ -62,7 +121,7 @@ static inline TENON_WRAPS void turn(uint32_t s[5], uint32_t w[BLOCK_WORDS], unsi
     }
 }
 
-static TENON_SMALL_INLINE TENON_WRAPS void compress(uint32_t h[5], uint32_t w[BLOCK_WORDS])
+static TENON_WRAPS void compress(uint32_t h[5], uint32_t w[BLOCK_WORDS])
 {
     uint32_t s[5];
     unsigned int t;
@@ -74,14 +133,10 @@ static TENON_SMALL_INLINE TENON_WRAPS void compress(uint32_t h[5], uint32_t w[BL
     }
 #endif
     memcpy(s, h, sizeof s);
-#if TENON_SMALL
-    turn(s, w, 0, 80);
-#else /* in each of these mix is one line */
-    turn(s, w, 0, 20);
+    turn(s, w, 0, 20); /* in each of these mix is one line */
     turn(s, w, 20, 40);
     turn(s, w, 40, 60);
     turn(s, w, 60, 80);
-#endif
     for (t = 0; t < 5; t++)
         h[t] += s[t];
 }
@@ -98,3 +153,5 @@ void tenon_sha1(const void *data, size_t n, uint8_t out[TENON_SHA1_SIZE])
     for (i = 0; i < TENON_SHA1_SIZE; i++)
         out[i] = (uint8_t)(h[i / 4] >> (24 - 8 * (i % 4)));
 }
+
+#endif
