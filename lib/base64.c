@@ -4,11 +4,26 @@
 #define TEXT_SIZE 24   /* characters that 16 octets take */
 #define DIGIT_COUNT 22 /* of these, the ones before the padding */
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-size_t tenon_base64_encode(const uint8_t *src, size_t n, char *out)
+/* Comparing takes less room than a table, and more time. */
+static char digit_of(uint32_t value)
 {
-    size_t i, size = 0;
+#if TENON_SMALL
+    if (value < 26)
+        return (char)('A' + value);
+    if (value < 52)
+        return (char)('a' - 26 + value);
+    if (value < 62)
+        return (char)('0' - 52 + value);
+    return value == 62 ? '+' : '/';
+#else
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    return digits[value];
+#endif
+}
+
+TENON_WRAPS size_t tenon_base64_encode(const uint8_t *src, size_t n, char *out)
+{
+    size_t i, place, size = 0;
     for (i = 0; i < n; i += 3) {
         size_t left = n - i;
         uint32_t group = (uint32_t)src[i] << 16;
@@ -16,10 +31,8 @@ size_t tenon_base64_encode(const uint8_t *src, size_t n, char *out)
             group |= (uint32_t)src[i + 1] << 8;
         if (left > 2)
             group |= src[i + 2];
-        out[size++] = digits[group >> 18 & 63];
-        out[size++] = digits[group >> 12 & 63];
-        out[size++] = (char)(left > 1 ? digits[group >> 6 & 63] : '=');
-        out[size++] = (char)(left > 2 ? digits[group & 63] : '=');
+        for (place = 0; place < 4; place++, group <<= 6)
+            out[size++] = (char)(place <= left ? digit_of(group >> 18 & 63) : '=');
     }
     return size;
 }

@@ -5,6 +5,7 @@
 
 /* What the next octet belongs to. */
 enum {
+    STATE_FORM,        /* the version, and what stands in a fixed form behind it */
     STATE_BEGIN,       /* a request, or an empty line in front of it */
     STATE_METHOD,
     STATE_TARGET,
@@ -13,13 +14,13 @@ enum {
     STATE_LINE,        /* the first octet of a line */
     STATE_NAME,
     STATE_VALUE,
-    STATE_FORM,        /* the version, and what stands in a fixed form behind it */
-    STATE_DONE,
-    /* Those that have seen a CR, and only those, are above STATE_DONE. */
+    /* Those that have seen a CR, and only those, are above STATE_VALUE. */
     STATE_BEGIN_LF,
     STATE_LINE_LF,     /* the end of the start line or of a field */
     STATE_HEAD_LF,     /* the end of the head */
-    STATE_NONE
+    /* In these two nothing is taken any more. */
+    STATE_DONE,
+    STATE_NONE         /* a rule is broken */
 };
 
 /* Kinds of octets; LF comes only where it is due, and then it is a control like any other. */
@@ -30,6 +31,7 @@ enum { KIND_CONTROL, KIND_SP, KIND_HTAB, KIND_CR, KIND_COLON, KIND_TCHAR, KIND_V
     ((uint32_t)(control) | (uint32_t)(sp) << 4 | (uint32_t)(htab) << 8 | (uint32_t)(cr) << 12 | (uint32_t)(colon) << 16 \
      | (uint32_t)(tchar) << 20 | (uint32_t)(visible) << 24 | (uint32_t)(high) << 28)
 
+/* From STATE_BEGIN on; STATE_FORM has a function. */
 static const uint32_t rows[] = {
     ROW(STATE_NONE, STATE_NONE, STATE_NONE, STATE_BEGIN_LF, STATE_NONE, STATE_METHOD, STATE_NONE, STATE_NONE),
     ROW(STATE_NONE, STATE_TARGET, STATE_NONE, STATE_NONE, STATE_NONE, STATE_METHOD, STATE_NONE, STATE_NONE),
@@ -39,8 +41,6 @@ static const uint32_t rows[] = {
     ROW(STATE_NONE, STATE_VALUE, STATE_VALUE, STATE_HEAD_LF, STATE_NONE, STATE_NAME, STATE_NONE, STATE_NONE),
     ROW(STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_VALUE, STATE_NAME, STATE_NONE, STATE_NONE),
     ROW(STATE_NONE, STATE_VALUE, STATE_VALUE, STATE_LINE_LF, STATE_VALUE, STATE_VALUE, STATE_VALUE, STATE_VALUE),
-    0, /* STATE_FORM has a function */
-    0, /* STATE_DONE is the end */
     ROW(STATE_METHOD, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE),
     ROW(STATE_LINE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE),
     ROW(STATE_DONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE, STATE_NONE),
@@ -94,16 +94,23 @@ static unsigned int step_form(tenon_http1 *h, uint8_t c)
 /* A good octet where such are counted: those of method and target, and lines. */
 static unsigned int step_counted(tenon_http1 *h, const tenon_http1_limits *limits, unsigned int state, uint8_t c)
 {
-    uint32_t limit = state == STATE_LINE ? limits->headers : state == STATE_TARGET ? limits->target : TENON_METHOD_MAX;
+    uint32_t count = h->count, limit = TENON_METHOD_MAX;
+    unsigned int rule = TENON_RULE_METHOD;
     if (h->state == STATE_VALUE) /* a client goes on with the value (RFC 9112, 5.2), if there is one */
-        return h->role == TENON_SERVER || h->count == 0 ? TENON_RULE_FOLD : 0;
+        return h->role == TENON_SERVER || count == 0 ? TENON_RULE_FOLD : 0;
     if (c == ' ') {
-        limit = h->count;
         h->count = 0;
-        return limit == 0 ? TENON_RULE_START_LINE : 0;
+        return count == 0 ? TENON_RULE_START_LINE : 0;
     }
-    if (h->count >= limit)
-        return state == STATE_LINE ? TENON_RULE_HEADERS : state == STATE_TARGET ? TENON_RULE_TARGET_SIZE : TENON_RULE_METHOD;
+    if (state == STATE_TARGET) {
+        limit = limits->target;
+        rule = TENON_RULE_TARGET_SIZE;
+    } else if (state == STATE_LINE) {
+        limit = limits->headers;
+        rule = TENON_RULE_HEADERS;
+    }
+    if (count >= limit)
+        return rule;
     h->count++;
     return 0;
 }
@@ -112,11 +119,11 @@ static unsigned int step_counted(tenon_http1 *h, const tenon_http1_limits *limit
 static unsigned int step(tenon_http1 *h, const tenon_http1_limits *limits, uint8_t c)
 {
     unsigned int state = h->state;
-    if ((state > STATE_DONE) != (c == '\n'))
+    if (c == '\n' ? state <= STATE_VALUE : state > STATE_VALUE)
         return TENON_RULE_LINE_END;
     if (state == STATE_FORM)
         return step_form(h, c);
-    h->state = rows[state] >> 4 * kind_of(c) & 15;
+    h->state = rows[state - STATE_BEGIN] >> 4 * kind_of(c) & 15;
     if (h->state == STATE_NONE)
         return state < STATE_LINE ? TENON_RULE_START_LINE
                                   : state == STATE_VALUE ? TENON_RULE_FIELD_VALUE : TENON_RULE_FIELD_NAME;
@@ -191,21 +198,25 @@ static size_t run(tenon_http1 *h, const tenon_http1_limits *limits, const uint8_
 int tenon_http1_feed(tenon_http1 *h, const tenon_http1_limits *limits, const uint8_t *data, size_t n, size_t *used)
 {
     size_t i;
-    for (i = 0; i < n && h->state != STATE_DONE && h->rule == 0; i++) {
+    for (i = 0; i < n && h->state < STATE_DONE; i++) {
+        unsigned int rule;
         if (!TENON_SMALL)
             i += h->state != STATE_FORM ? run(h, limits, data + i, n - i) : 0;
         if (i == n)
             break;
-        h->rule = (uint16_t)step(h, limits, data[i]);
+        rule = step(h, limits, data[i]);
         /* size stays within the limit, so it cannot overflow. */
-        if (h->rule == 0 && h->size >= limits->head)
-            h->rule = TENON_RULE_HEAD_SIZE;
-        if (h->rule != 0)
+        if (rule == 0 && h->size >= limits->head)
+            rule = TENON_RULE_HEAD_SIZE;
+        if (rule != 0) {
+            h->rule = (uint16_t)rule;
+            h->state = STATE_NONE;
             break;
+        }
         h->size++;
     }
     *used = i;
-    if (h->rule != 0)
+    if (h->state == STATE_NONE)
         return TENON_ERR_PROTOCOL;
     return h->state == STATE_DONE ? TENON_OK : TENON_WAIT;
 }
@@ -226,15 +237,12 @@ void tenon_http1_unfold(char *text, size_t n)
 void tenon_http1_start(const char *text, size_t n, tenon_str *line, tenon_fields *fields)
 {
     tenon_str rest;
-    memset(fields, 0, sizeof *fields);
-    rest.data = text;
-    rest.size = n;
+    size_t empty = *text == '\r' ? 2 : 0; /* the empty line in front of a request */
+    rest.data = text + empty;
+    rest.size = n - empty;
     tenon_take(&rest, '\r', line);
-    if (line->size == 0) { /* the empty line in front of a request */
-        rest.data++;
-        rest.size--;
-        tenon_take(&rest, '\r', line);
-    }
+    fields->array = NULL;
+    fields->count = 0;
     fields->head = rest.data + 1;
     fields->head_size = rest.size - 3; /* the LF, and the empty line at the end */
 }
@@ -272,26 +280,32 @@ void tenon_http1_response(const char *text, size_t n, tenon_head *head)
     }
 }
 
-uint16_t tenon_http1_status(uint16_t rule)
+/* By how much the status is above 400. */
+static uint8_t above_400(uint16_t rule)
 {
     switch (rule) {
     case TENON_RULE_HEAD_SIZE:
     case TENON_RULE_HEADERS:
-        return 431;
+        return 31;
     case TENON_RULE_TARGET_SIZE:
-        return 414;
+        return 14;
     case TENON_RULE_HTTP_VERSION:
-        return 505;
+        return 105;
     case TENON_RULE_METHOD:
     case TENON_RULE_TRANSFER_CODING:
-        return 501;
+        return 101;
     case TENON_RULE_EXPECT:
-        return 417;
+        return 17;
     case TENON_RULE_UPGRADE:
-        return 426;
+        return 26;
     default:
-        return 400;
+        return 0;
     }
+}
+
+uint16_t tenon_http1_status(uint16_t rule)
+{
+    return (uint16_t)(400 + above_400(rule));
 }
 
 /* ------------------------------------------------------------------ writer */
@@ -314,9 +328,17 @@ void tenon_text_put(tenon_text *text, const char *data, size_t n)
         memcpy(room, data, n);
 }
 
+/* As tenon_string: size 0 means that it ends with NUL, NULL that there is nothing. */
+static TENON_SMALL_APART void put_string(tenon_text *text, const char *string, size_t size)
+{
+    if (size == 0 && string != NULL)
+        size = strlen(string);
+    tenon_text_put(text, string, size);
+}
+
 void tenon_text_string(tenon_text *text, const char *string)
 {
-    tenon_text_put(text, string, strlen(string));
+    put_string(text, string, 0);
 }
 
 void tenon_text_number(tenon_text *text, size_t number)
@@ -332,29 +354,26 @@ void tenon_text_number(tenon_text *text, size_t number)
 
 static TENON_APART void put_field(tenon_text *text, const tenon_header *field)
 {
-    tenon_str part = tenon_string(field->name, field->name_size);
-    tenon_text_put(text, part.data, part.size);
-    tenon_text_put(text, ": ", 2);
-    part = tenon_string(field->value, field->value_size);
-    tenon_text_put(text, part.data, part.size);
-    tenon_text_put(text, "\r\n", 2);
+    put_string(text, field->name, field->name_size);
+    tenon_text_string(text, ": ");
+    put_string(text, field->value, field->value_size);
+    tenon_text_string(text, "\r\n");
 }
 
 void tenon_text_field(tenon_text *text, const char *name, tenon_str value)
 {
     tenon_header field;
-    memset(&field, 0, sizeof field);
     field.name = name;
     field.value = value.data; /* if empty, a text that ends with NUL */
+    field.name_size = 0;
     field.value_size = value.size;
     put_field(text, &field);
 }
 
 int tenon_text_end(tenon_text *text, const tenon_header *headers, size_t count)
 {
-    size_t i;
-    for (i = 0; i < count; i++)
-        put_field(text, headers + i);
-    tenon_text_put(text, "\r\n", 2);
+    for (; count > 0; count--)
+        put_field(text, headers++);
+    tenon_text_string(text, "\r\n");
     return text->used <= text->room ? TENON_OK : TENON_ERR_TOO_BIG;
 }

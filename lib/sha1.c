@@ -14,24 +14,86 @@ static TENON_WRAPS uint32_t rotate(uint32_t x, unsigned int n)
     return (x << n) | (x >> (32 - n));
 }
 
+#if TENON_SMALL
+
+#define STATE_WORDS 5
+#define WORDS (STATE_WORDS + BLOCK_WORDS)
+
 /*
- * The block from octet at on of the message, with what stands behind it: as words. The
- * octets are put into the words first, which spares a second buffer.
+ * The state, its last word first, and behind it the words of the schedule that are still
+ * needed: so each round moves all of them down by one place, and puts in one at the end
+ * of either.
  */
-static TENON_SMALL_INLINE void load(uint32_t w[BLOCK_WORDS], const uint8_t *data, size_t n, size_t at)
+static inline TENON_WRAPS void turn(uint32_t v[WORDS])
 {
-    uint8_t *octets = (uint8_t *)w;
-    size_t i, left = n > at ? n - at : 0;
-    memset(w, 0, BLOCK_SIZE);
-    if (left > 0)
-        memcpy(w, data + at, left < BLOCK_SIZE ? left : BLOCK_SIZE);
-    if (at <= n && left < BLOCK_SIZE)
-        octets[left] = 0x80;
+    static const uint32_t constants[4] = {0x5a827999u, 0x6ed9eba1u, 0x8f1bbcdcu, 0xca62c1d6u};
+    unsigned int i, t;
+    for (i = 0; i < 4; i++) {
+        for (t = 0; t < 20; t++) { /* the same way (FIPS 180-4, 4.1.1 and 4.2.1) */
+            uint32_t b = v[3], c = v[2], d = v[1];
+            uint32_t word = rotate(v[5] ^ v[7] ^ v[13] ^ v[18], 1);
+            uint32_t sum = v[0] + v[5] + rotate(v[4], 5) + constants[i];
+            if (i == 0)
+                sum += d ^ (b & (c ^ d));
+            else if (i == 2)
+                sum += (b & c) | (d & (b | c));
+            else
+                sum += b ^ c ^ d;
+            memmove(v, v + 1, (WORDS - 1) * sizeof *v);
+            v[2] = rotate(b, 30);
+            v[4] = sum;
+            v[20] = word;
+        }
+    }
+}
+
+TENON_WRAPS void tenon_sha1(const char *data, size_t n, const char *tail, uint8_t out[TENON_SHA1_SIZE])
+{
+    uint32_t h[STATE_WORDS] = {0xc3d2e1f0u, 0x10325476u, 0x98badcfeu, 0xefcdab89u, 0x67452301u};
+    uint32_t v[WORDS], word = 0;
+    size_t i, at = 0, size = n + strlen(tail);
+    do {
+        memcpy(v, h, sizeof h);
+        do {
+            uint32_t octet = at == size ? 0x80 : 0;
+            if (at < size)
+                octet = (uint8_t)(at < n ? data[at] : tail[at - n]);
+            word = word << 8 | octet;
+            v[STATE_WORDS + at % BLOCK_SIZE / 4] = word;
+        } while (++at % BLOCK_SIZE > 0);
+        if (at >= size + END_SIZE) {
+            v[WORDS - 2] = (uint32_t)((uint64_t)size >> 29);
+            v[WORDS - 1] = (uint32_t)size << 3;
+        }
+        turn(v);
+        for (i = 0; i < STATE_WORDS; i++)
+            h[i] += v[i];
+    } while (at < size + END_SIZE);
+    for (i = TENON_SHA1_SIZE; i-- > 0; h[4 - i / 4] >>= 8)
+        out[i] = (uint8_t)h[4 - i / 4];
+}
+
+#else
+
+/* Puts into the block that begins at octet at what it has of n octets that begin at octet from. */
+static void gather(uint8_t block[BLOCK_SIZE], size_t at, const char *data, size_t from, size_t n)
+{
+    size_t done = at > from ? at - from : 0, place = from > at ? from - at : 0;
+    if (done < n && place < BLOCK_SIZE)
+        memcpy(block + place, data + done, n - done < BLOCK_SIZE - place ? n - done : BLOCK_SIZE - place);
+}
+
+/* The octets of a block as words, in the same place. size: of the message, which ends at or before
+ * the end of the block that begins at octet at if that is the last. */
+static void load(uint32_t w[BLOCK_WORDS], size_t at, size_t size)
+{
+    const uint8_t *octets = (const uint8_t *)w;
+    size_t i;
     for (i = 0; i < BLOCK_WORDS; i++, octets += 4)
         w[i] = (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 | (uint32_t)octets[2] << 8 | octets[3];
-    if (left + END_SIZE <= BLOCK_SIZE) {
-        w[14] = (uint32_t)((uint64_t)n >> 29);
-        w[15] = (uint32_t)n << 3;
+    if (at + BLOCK_SIZE >= size + END_SIZE) {
+        w[14] = (uint32_t)((uint64_t)size >> 29);
+        w[15] = (uint32_t)size << 3;
     }
 }
 
@@ -62,7 +124,7 @@ static inline TENON_WRAPS void turn(uint32_t s[5], uint32_t w[BLOCK_WORDS], unsi
     }
 }
 
-static TENON_SMALL_INLINE TENON_WRAPS void compress(uint32_t h[5], uint32_t w[BLOCK_WORDS])
+static TENON_WRAPS void compress(uint32_t h[5], uint32_t w[BLOCK_WORDS])
 {
     uint32_t s[5];
     unsigned int t;
@@ -74,27 +136,34 @@ static TENON_SMALL_INLINE TENON_WRAPS void compress(uint32_t h[5], uint32_t w[BL
     }
 #endif
     memcpy(s, h, sizeof s);
-#if TENON_SMALL
-    turn(s, w, 0, 80);
-#else /* in each of these mix is one line */
-    turn(s, w, 0, 20);
+    turn(s, w, 0, 20); /* in each of these mix is one line */
     turn(s, w, 20, 40);
     turn(s, w, 40, 60);
     turn(s, w, 60, 80);
-#endif
     for (t = 0; t < 5; t++)
         h[t] += s[t];
 }
 
-void tenon_sha1(const void *data, size_t n, uint8_t out[TENON_SHA1_SIZE])
+void tenon_sha1(const char *data, size_t n, const char *tail, uint8_t out[TENON_SHA1_SIZE])
 {
     uint32_t h[5] = {0x67452301u, 0xefcdab89u, 0x98badcfeu, 0x10325476u, 0xc3d2e1f0u};
     uint32_t w[BLOCK_WORDS];
-    size_t at, i;
-    for (at = 0; at < n + END_SIZE; at += BLOCK_SIZE) {
-        load(w, (const uint8_t *)data, n, at);
+    size_t at, i, size = n + strlen(tail);
+    for (at = 0; at < size + END_SIZE; at += BLOCK_SIZE) {
+        /* The octets are put into the words first, which spares a second buffer. */
+        memset(w, 0, sizeof w);
+        gather((uint8_t *)w, at, data, 0, n);
+        gather((uint8_t *)w, at, tail, n, size - n);
+        gather((uint8_t *)w, at, "\x80", size, 1);
+        load(w, at, size);
         compress(h, w);
     }
-    for (i = 0; i < TENON_SHA1_SIZE; i++)
-        out[i] = (uint8_t)(h[i / 4] >> (24 - 8 * (i % 4)));
+    for (i = 0; i < 5; i++, out += 4) {
+        out[0] = (uint8_t)(h[i] >> 24);
+        out[1] = (uint8_t)(h[i] >> 16);
+        out[2] = (uint8_t)(h[i] >> 8);
+        out[3] = (uint8_t)h[i];
+    }
 }
+
+#endif

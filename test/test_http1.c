@@ -895,6 +895,39 @@ static void test_writer(void **state)
     }
 }
 
+/* Whatever was in the fields before, they are the lines of the head. */
+static void test_start(void **state)
+{
+    static const char head[] = "\r\nGET / HTTP/1.1\r\nA: b\r\n\r\n";
+    static const tenon_header other;
+    tenon_str line;
+    tenon_fields fields = {&other, 1, "x", 1};
+    (void)state;
+    tenon_http1_start(head, sizeof head - 1, &line, &fields);
+    assert_ptr_equal(line.data, head + 2);
+    assert_int_equal(line.size, 14);
+    assert_null(fields.array);
+    assert_int_equal(fields.count, 0);
+    assert_ptr_equal(fields.head, head + 18);
+    assert_int_equal(fields.head_size, 6);
+}
+
+/* A string that is NULL is none. */
+static void test_writer_nothing(void **state)
+{
+    char out[8];
+    tenon_text text = {NULL, 0, 0};
+    tenon_header header = {"A", NULL, 1, 0};
+    (void)state;
+    text.out = out;
+    text.room = sizeof out;
+    tenon_text_string(&text, NULL);
+    assert_int_equal(text.used, 0);
+    assert_int_equal(tenon_text_end(&text, &header, 1), TENON_OK);
+    assert_int_equal(text.used, 7);
+    assert_memory_equal(out, "A: \r\n\r\n", 7);
+}
+
 /* A sum that would come round stays where it does not fit. */
 static void test_writer_overflow(void **state)
 {
@@ -965,6 +998,8 @@ int main(void)
         cmocka_unit_test(test_octets_above_ascii),
         cmocka_unit_test(test_unmapped_page),
         cmocka_unit_test(test_writer),
+        cmocka_unit_test(test_start),
+        cmocka_unit_test(test_writer_nothing),
         cmocka_unit_test(test_writer_overflow),
         cmocka_unit_test(test_statuses),
     };

@@ -47,7 +47,7 @@ static void expect_digest(const void *data, size_t n, const char *expected)
     uint8_t digest[TENON_SHA1_SIZE];
     char text[2 * TENON_SHA1_SIZE + 1];
     size_t i;
-    tenon_sha1(data, n, digest);
+    tenon_sha1((const char *)data, n, "", digest);
     for (i = 0; i < sizeof digest; i++) {
         text[2 * i] = hex[digest[i] / 16];
         text[2 * i + 1] = hex[digest[i] % 16];
@@ -94,9 +94,28 @@ static void test_every_size(void **state)
     (void)state;
     for (n = 0; n <= SIZE_LAST; n++) {
         fill(data, n);
-        tenon_sha1(data, n, digests + n * TENON_SHA1_SIZE);
+        tenon_sha1((const char *)data, n, "", digests + n * TENON_SHA1_SIZE);
     }
     expect_digest(digests, sizeof digests, digest_of_all);
+}
+
+/* The same message, the tail of it apart: wherever it is cut, and whichever block that is in. */
+static void test_tail(void **state)
+{
+    char text[SIZE_LAST + 1];
+    uint8_t whole[TENON_SHA1_SIZE], cut[TENON_SHA1_SIZE];
+    size_t n, i;
+    (void)state;
+    for (n = 0; n <= SIZE_LAST; n++) {
+        for (i = 0; i < n; i++)
+            text[i] = (char)(i * 7 % 255 + 1);
+        text[n] = '\0';
+        tenon_sha1(text, n, "", whole);
+        for (i = 0; i < n; i++) {
+            tenon_sha1(text, i, text + i, cut);
+            assert_memory_equal(cut, whole, sizeof whole);
+        }
+    }
 }
 
 static void test_empty_without_data(void **state)
@@ -110,7 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_published),  cmocka_unit_test(test_million),
         cmocka_unit_test(test_sizes),      cmocka_unit_test(test_every_size),
-        cmocka_unit_test(test_empty_without_data),
+        cmocka_unit_test(test_tail),       cmocka_unit_test(test_empty_without_data),
     };
     const tenon_kernels *kernels;
     size_t i = 0;

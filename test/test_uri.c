@@ -116,6 +116,8 @@ static void test_broken(void **state)
         {"ftp://h/", 0},
         {"ws:h", 0},
         {"ws:/h", 0},
+        {"ws:h/", 0},
+        {"ws:h//h", 0},
         {"ws//h/", 0},
         {"wsss://h/", 0},
         {"//h/p", 0},
@@ -135,6 +137,9 @@ static void test_broken(void **state)
         {"ws://#", 5},
         {"ws://h:0/", 7},
         {"ws://h:000/", 9},
+        {"ws://h:0#", 7},
+        {"ws://h:0x", 8},
+        {"ws://h:0x/", 8},
         {"ws://h:65536/", 11},
         {"ws://h:99999999999999999999/", 11},
         {"ws://h:8x/", 8},
@@ -301,6 +306,40 @@ static void test_target(void **state)
     }
 }
 
+/* Of an absolute target, what origin-form would be, and the authority; refused, nothing is touched. */
+static void test_target_split(void **state)
+{
+    static const struct {
+        const char *target, *path, *authority;
+    } list[] = {
+        {"/a?b", "/a?b", "old"},
+        {"http://h/a?b", "/a?b", "h"},
+        {"HTTPS://h:8443/", "/", "h:8443"},
+        {"http://h:80", "/", "h"},
+        {"http://h?", "/", "h"},
+        {"http://h?q", NULL, NULL},
+        {"http://h/#", NULL, NULL},
+        {"http:", NULL, NULL},
+        {"ws://h/", NULL, NULL},
+        {"wss://h/", NULL, NULL},
+        {"*", NULL, NULL},
+        {"h:80", NULL, NULL},
+        {"", NULL, NULL},
+    };
+    size_t i;
+    (void)state;
+    for (i = 0; i < COUNT_OF(list); i++) {
+        tenon_str path = {"old", 3}, authority = {"old", 3}, target = {list[i].target, strlen(list[i].target)};
+        const char *expected_path = list[i].path != NULL ? list[i].path : "old";
+        const char *expected_authority = list[i].authority != NULL ? list[i].authority : "old";
+        assert_int_equal(tenon_target_split(target, &path, &authority), list[i].path != NULL);
+        assert_int_equal(path.size, strlen(expected_path));
+        assert_memory_equal(path.data, expected_path, path.size);
+        assert_int_equal(authority.size, strlen(expected_authority));
+        assert_memory_equal(authority.data, expected_authority, authority.size);
+    }
+}
+
 /* By uri, or by authority and target; never by both. */
 /* covers: 6455-4.1-01 */
 static void test_place(void **state)
@@ -361,6 +400,7 @@ int main(void)
         cmocka_unit_test(test_good), cmocka_unit_test(test_broken), cmocka_unit_test(test_every_octet),
         cmocka_unit_test(test_every_octet_of_host), cmocka_unit_test(test_null),
         cmocka_unit_test(test_host), cmocka_unit_test(test_target),
+        cmocka_unit_test(test_target_split),
         cmocka_unit_test(test_place),
         cmocka_unit_test(test_place_of_a_uri),
     };

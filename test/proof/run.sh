@@ -169,7 +169,7 @@ wp() {
     deduce utf8 is_ascii_word ascii_run step whole_run tenon_utf8_open tenon_utf8_rest tenon_utf8_check
     deduce frame tenon_close_code_valid tenon_length_size tenon_header_first tenon_header_second \
         tenon_header_length
-    deduce base64 is_digit tenon_base64_encode tenon_base64_is16
+    deduce base64 digit_of is_digit tenon_base64_encode tenon_base64_is16
     deduce sha1 mix
     deduce field tenon_is_text is_plain tenon_token_size tenon_is_token tenon_is_value same_letter is_blank tenon_alike \
         skip tenon_trim
