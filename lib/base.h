@@ -42,10 +42,12 @@
 #if TENON_SMALL && (defined(__GNUC__) || defined(__clang__))
 #define TENON_SMALL_APART __attribute__((noinline))
 #define TENON_LARGE_APART
-#define TENON_SMALL_INLINE inline __attribute__((always_inline))
+#define TENON_SMALL_ALWAYS __attribute__((always_inline)) /* of what is inline in any case */
+#define TENON_SMALL_INLINE inline TENON_SMALL_ALWAYS
 #else
 #define TENON_SMALL_APART
 #define TENON_LARGE_APART TENON_APART
+#define TENON_SMALL_ALWAYS
 #define TENON_SMALL_INLINE
 #endif
 

@@ -17,7 +17,7 @@
 
 /* Numbers, the highest octet first. They are put together where they are aligned: there
  * compilers see that it is one instruction, and one to store it anywhere. */
-static inline TENON_SMALL_INLINE void tenon_word_put(uint8_t *out, uint32_t word)
+static inline TENON_SMALL_ALWAYS void tenon_word_put(uint8_t *out, uint32_t word)
 {
     union {
         uint32_t all;
@@ -30,7 +30,7 @@ static inline TENON_SMALL_INLINE void tenon_word_put(uint8_t *out, uint32_t word
     memcpy(out, &it, sizeof it);
 }
 
-static inline TENON_SMALL_INLINE void tenon_half_put(uint8_t *out, uint32_t half)
+static inline TENON_SMALL_ALWAYS void tenon_half_put(uint8_t *out, uint32_t half)
 {
     union {
         uint16_t all;

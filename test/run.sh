@@ -351,6 +351,10 @@ computing() {
     # No end is set to it: it ends any test that takes too long.
     [ -z "$mutants" ] || step "mutants: $mutants" /usr/bin/python3 test/mutants/mutate.py $sample
     [ -n "$real" ] || return 0
+    # What is done otherwise for size, with the loops that stand in for the kernels.
+    step 'build: small' build build/small -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=MinSizeRel \
+        -DCMAKE_C_FLAGS=-DTENON_NO_SIMD -DTENON_BUILD_EXAMPLES=OFF -DTENON_INSTALL=OFF
+    cases small build/small
     step 'build: one file' build build/one_file -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release \
         -DTENON_ONE_FILE=ON -DTENON_INSTALL=OFF
     cases one_file build/one_file

@@ -77,6 +77,8 @@ if [ -n "$all" ]; then
     made="$made clang plain"
     quietly 'clang-19, -O2' clang-19 -std=c99 $w -O2 -c tenon.c -o clang.o
     quietly 'clang++-19, C++17' clang++-19 -std=c++17 -x c++ $w -c tenon.c -o clangxx.o
+    quietly 'clang-19, -Os' clang-19 -std=c99 $w -Os -c tenon.c -o clang_small.o
+    quietly 'g++, C++17, -Os' g++ -std=c++17 -x c++ $w -Os -c tenon.c -o cxx_small.o
     quietly 'g++, C++17, -O2' g++ -std=c++17 -x c++ $w -O2 -c tenon.c -o cxx.o
     quietly 'without kernels' gcc -DTENON_NO_SIMD $w -c tenon.c -o plain.o
     quietly 'Cortex-M4' arm-none-eabi-gcc -std=c99 -ffreestanding -mcpu=cortex-m4 -mthumb -Os $w -c tenon.c -o cortex-m4.o
