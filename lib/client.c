@@ -17,6 +17,12 @@ static int give_up(tenon_conn *conn, uint16_t rule, uint64_t offset)
     return STEP_AGAIN;
 }
 
+/* The head breaks the rule, and at is what is to be blamed; NULL: its end. */
+static TENON_SMALL_APART int refuse(tenon_conn *conn, uint16_t rule, const char *at)
+{
+    return give_up(conn, rule, tenon_conn_head_offset(conn, at));
+}
+
 static void client_head(const tenon_conn *conn, tenon_head *head)
 {
     tenon_http1_response((const char *)conn->rx, conn->held, head);
@@ -31,7 +37,7 @@ static void client_begin(tenon_conn *conn)
 static int skip_interim(tenon_conn *conn)
 {
     if (++conn->u.opening.role.interim > INTERIM_MAX)
-        return give_up(conn, TENON_RULE_INTERIM, conn->offset - 1);
+        return refuse(conn, TENON_RULE_INTERIM, NULL);
     conn->held = 0;
     client_begin(conn);
     return STEP_AGAIN;
@@ -73,25 +79,23 @@ static int show_response(tenon_conn *conn, uint16_t status, const tenon_fields *
 }
 
 /* The server says that it switched protocols. */
-static int judge_switch(tenon_conn *conn, tenon_str line, const tenon_fields *fields)
+static int judge_switch(tenon_conn *conn, const tenon_fields *fields)
 {
     const struct tenon_transform *transform = conn->config->transform;
-    tenon_str subprotocol;
-    const char *at;
-    uint16_t rule;
-    if (line.data[7] == '0') /* HTTP/1.0 */
-        return give_up(conn, TENON_RULE_HTTP_VERSION, conn->offset - 1);
-    rule = tenon_switch_check(fields, conn->u.opening.digest, &subprotocol);
-    at = subprotocol.data;
+    tenon_str value;
+    uint32_t flags = conn->config->flags | (transform != NULL ? TENON_CHOICE_DEFLATE : 0);
+    uint16_t rule = tenon_switch_check(fields, conn->u.opening.digest, &value);
     if (rule == TENON_RULE_NONE)
-        rule = tenon_choice_check(fields, conn->u.opening.request,
-                                  conn->config->flags | (transform != NULL ? TENON_CHOICE_DEFLATE : 0), &subprotocol,
-                                  &at);
-    if (rule == TENON_RULE_NONE && transform != NULL)
-        rule = transform->judge(conn, fields, &at);
+        rule = tenon_choice_check(fields, conn->u.opening.request, flags, &value);
     if (rule != TENON_RULE_NONE)
-        return give_up(conn, rule, tenon_conn_head_offset(conn, at));
-    tenon_conn_open(conn, subprotocol);
+        return refuse(conn, rule, value.data);
+    if (transform != NULL) {
+        const char *at = NULL;
+        rule = transform->judge(conn, fields, &at);
+        if (rule != TENON_RULE_NONE)
+            return refuse(conn, rule, at);
+    }
+    tenon_conn_open(conn, value);
     if (transform != NULL)
         transform->opened(conn);
     return STEP_AGAIN;
@@ -105,8 +109,10 @@ static int judge_response(tenon_conn *conn)
     tenon_http1_unfold((char *)conn->rx, conn->held);
     tenon_http1_start((const char *)conn->rx, conn->held, &line, &fields);
     status = tenon_http1_code(line.data + 9);
+    if (status == 101 && line.data[7] == '0') /* HTTP/1.0 */
+        return refuse(conn, TENON_RULE_HTTP_VERSION, NULL);
     if (status == 101)
-        return judge_switch(conn, line, &fields);
+        return judge_switch(conn, &fields);
     return status < 200 ? skip_interim(conn) : show_response(conn, status, &fields);
 }
 

@@ -21,9 +21,6 @@ int tenon_is_text(uint8_t c)
 /* One in each octet of a word. */
 #define ONES (SIZE_MAX / 255)
 
-/* So many octets are worth a look at a word of them; none where size counts. */
-#define PLAIN_MIN (TENON_SMALL ? SIZE_MAX : sizeof(size_t))
-
 /* 1 if all octets of a word are letters and "-", which names mostly consist of. Words are
  * added up without carry: with 0x1f an octet comes to 0x80 from "a" on, with 5 behind "z". */
 static int is_plain(size_t word)
@@ -34,10 +31,11 @@ static int is_plain(size_t word)
     return ((letter | dash) & ~word & ONES * 0x80) == ONES * 0x80;
 }
 
-size_t tenon_token_size(const char *data, size_t n)
+/* A look at a word of them is worth it only where speed counts more than size. */
+TENON_SMALL_INLINE size_t tenon_token_size(const char *data, size_t n)
 {
     size_t i = 0, word;
-    while (n - i >= PLAIN_MIN) {
+    while (!TENON_SMALL && n - i >= sizeof word) {
         memcpy(&word, data + i, sizeof word);
         if (!is_plain(word))
             break;
@@ -88,12 +86,11 @@ int tenon_alike(tenon_str a, tenon_str b)
 
 int tenon_is(tenon_str s, const char *text)
 {
-    size_t i;
-    for (i = 0; i < s.size; i++) {
-        if (text[i] == '\0' || !same_letter(s.data[i], text[i]))
+    for (; s.size > 0; s.size--) {
+        if (*text == '\0' || !same_letter(*s.data++, *text++))
             return 0;
     }
-    return text[i] == '\0';
+    return *text == '\0';
 }
 
 int tenon_is_one_of(tenon_str s, const char *texts)
@@ -162,12 +159,11 @@ static TENON_SMALL_INLINE int line_next(const tenon_fields *fields, size_t *posi
         return 0;
     rest.data = fields->head + *position;
     rest.size = fields->head_size - *position;
-    split(&rest, '\n', value);
-    *position = fields->head_size - rest.size + (rest.size > 0);
-    split(value, ':', name);
-    if (value->size == 0)
+    tenon_take(&rest, '\n', value);
+    *position = fields->head_size - rest.size;
+    tenon_take(value, ':', name);
+    if (value->data == name->data + name->size)
         return 0;
-    skip(value, 1);
     if (value->size > 0 && value->data[value->size - 1] == '\r')
         value->size--;
     return 1;
@@ -374,12 +370,11 @@ int tenon_extension_good(tenon_str *element)
     return status == TENON_END;
 }
 
-int tenon_extension_named(tenon_str list, tenon_str name)
+int tenon_extension_named(const char *list, tenon_str name)
 {
-    tenon_str found;
-    while (list.size > 0) {
-        tenon_str rest;
-        tenon_take(&list, ',', &rest);
+    tenon_str left = tenon_string(list, 0), rest, found;
+    while (left.size > 0) {
+        tenon_take(&left, ',', &rest);
         split(&rest, ';', &found);
         tenon_trim(&found);
         if (tenon_same(found, name))

@@ -31,7 +31,7 @@ static void put_target(tenon_text *out, const tenon_place *place)
     }
 }
 
-/* The request line, and where it goes. Apart, so that no check stands upon it. */
+/* The request line, and where it goes, but for the end of that line. Apart, so that no check stands upon it. */
 static TENON_APART int put_place(tenon_text *out, const tenon_request *request)
 {
     tenon_place place;
@@ -40,8 +40,8 @@ static TENON_APART int put_place(tenon_text *out, const tenon_request *request)
         return status;
     tenon_text_string(out, "GET ");
     put_target(out, &place);
-    tenon_text_string(out, " HTTP/1.1\r\n");
-    tenon_text_field(out, "Host", place.authority);
+    tenon_text_string(out, " HTTP/1.1\r\nHost: ");
+    tenon_text_put(out, place.authority.data, place.authority.size);
     return TENON_OK;
 }
 
@@ -55,9 +55,9 @@ int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_
         out->used = before;
         return status;
     }
-    tenon_text_string(out, TENON_UPGRADE "\r\n");
-    tenon_text_field(out, "Sec-WebSocket-Key", tenon_string(key, TENON_KEY_SIZE));
-    tenon_text_string(out, "Sec-WebSocket-Version: 13\r\n");
+    tenon_text_string(out, "\r\n" TENON_UPGRADE "\r\nSec-WebSocket-Key: ");
+    tenon_text_put(out, key, TENON_KEY_SIZE);
+    tenon_text_string(out, "\r\nSec-WebSocket-Version: 13\r\n");
     if (request->origin != NULL)
         tenon_text_field(out, "Origin", tenon_string(request->origin, 0));
     put_subprotocols(out, request);
@@ -112,8 +112,11 @@ int tenon_answer_check(uint16_t status, const tenon_fields *fields, const tenon_
         return TENON_OK;
     tenon_key_digest(key, digest); /* the key is our own, and good */
     verdict->rule = tenon_switch_check(fields, digest, &value);
-    verdict->at = value.data;
     if (verdict->rule == TENON_RULE_NONE)
-        verdict->rule = tenon_choice_check(fields, request, flags, &verdict->subprotocol, &verdict->at);
+        verdict->rule = tenon_choice_check(fields, request, flags, &value);
+    if (verdict->rule == TENON_RULE_NONE)
+        verdict->subprotocol = value;
+    else
+        verdict->at = value.data;
     return TENON_OK;
 }

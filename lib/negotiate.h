@@ -44,9 +44,9 @@ TENON_INTERNAL int tenon_answer_valid(const tenon_fields *request, const tenon_a
  * EXTENSION, HEADER. */
 TENON_INTERNAL int tenon_offer_valid(const tenon_request *request);
 
-/* Client: whether the answer stays within the offer of the request. TENON_RULE_NONE,
- * *subprotocol (data NULL for none) and *at NULL, or the rule and where. */
+/* Client: whether the answer stays within the offer of the request. TENON_RULE_NONE and
+ * the subprotocol (data NULL for none), or the rule and what is to be blamed. */
 TENON_INTERNAL uint16_t tenon_choice_check(const tenon_fields *answer, const tenon_request *request, uint32_t flags,
-                                           tenon_str *subprotocol, const char **at);
+                                           tenon_str *value);
 
 #endif
