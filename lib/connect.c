@@ -283,7 +283,7 @@ static int check_regular(const tenon_fields *fields, tenon_str authority, tenon_
         return blame(verdict, 400, TENON_RULE_BODY, at);
     if (tenon_field_count(fields, "sec-websocket-version", &value) != 1 || !tenon_is(value, "13"))
         return blame(verdict, 400, TENON_RULE_VERSION, value.data);
-    rule = tenon_offer_check(fields, fields, &at);
+    rule = (uint16_t)tenon_offer_check(fields, fields, &at);
     return rule == TENON_RULE_NONE ? 1 : blame(verdict, 400, rule, at);
 }
 

@@ -13,7 +13,7 @@ int tenon_is_tchar(uint8_t c)
     return tchar_bits[c & 31] >> (c >> 5) & 1;
 }
 
-int tenon_is_text(uint8_t c)
+TENON_SMALL_INLINE int tenon_is_text(uint8_t c)
 {
     return (c >= 0x20 && c != 0x7f) || c == '\t';
 }
@@ -154,13 +154,12 @@ void tenon_take(tenon_str *rest, char end, tenon_str *part)
  * cannot come from the tokenizer; it ends the walk. */
 static TENON_SMALL_INLINE int line_next(const tenon_fields *fields, size_t *position, tenon_str *name, tenon_str *value)
 {
-    tenon_str rest;
     if (*position >= fields->head_size)
         return 0;
-    rest.data = fields->head + *position;
-    rest.size = fields->head_size - *position;
-    tenon_take(&rest, '\n', value);
-    *position = fields->head_size - rest.size;
+    name->data = fields->head + *position; /* for a moment, all that is left */
+    name->size = fields->head_size - *position;
+    tenon_take(name, '\n', value);
+    *position = fields->head_size - name->size;
     tenon_take(value, ':', name);
     if (value->data == name->data + name->size)
         return 0;
@@ -264,15 +263,11 @@ int tenon_list_next(const tenon_fields *fields, const char *name, tenon_cursor *
             }
         }
     } while (tenon_field_seek(fields, name, &cursor->position, &cursor->rest));
+    if (cursor->count == 0 && tenon_field_count(fields, name, element) > 0)
+        return TENON_ERR_PROTOCOL;
     element->data = NULL;
     element->size = 0;
-    if (cursor->count > 0)
-        return TENON_END;
-    cursor->position = 0;
-    if (!tenon_field_seek(fields, name, &cursor->position, element))
-        return TENON_END;
-    (void)tenon_field_seek(fields, name, &cursor->position, element);
-    return TENON_ERR_PROTOCOL;
+    return TENON_END;
 }
 
 int tenon_list_has(const tenon_fields *fields, const char *name, const char *member)
@@ -361,13 +356,16 @@ int tenon_extension_good(tenon_str *element)
     int status;
     split(&rest, ';', &name);
     tenon_trim(&name);
+    if (!tenon_is_token(name))
+        return 0;
     size = name.size;
-    status = tenon_is_token(name) ? TENON_OK : TENON_ERR_PROTOCOL;
-    while (status == TENON_OK)
+    do {
         status = parameter_next(&rest, &name, &value);
-    if (status == TENON_END)
-        element->size = size;
-    return status == TENON_END;
+    } while (status == TENON_OK);
+    if (status != TENON_END)
+        return 0;
+    element->size = size;
+    return 1;
 }
 
 int tenon_extension_named(const char *list, tenon_str name)

@@ -8,25 +8,27 @@
 
 static void put_subprotocols(tenon_text *out, const tenon_request *request)
 {
+    const char *before = ": ";
     size_t i;
+    if (request->subprotocol_count == 0)
+        return;
+    tenon_text_string(out, TENON_FIELD_PROTOCOL);
     for (i = 0; i < request->subprotocol_count; i++) {
-        if (i == 0)
-            tenon_text_string(out, TENON_FIELD_PROTOCOL);
-        tenon_text_string(out, i == 0 ? ": " : ", ");
+        tenon_text_string(out, before);
         tenon_text_string(out, request->subprotocols[i]);
+        before = ", ";
     }
-    if (i > 0)
-        tenon_text_string(out, "\r\n");
+    tenon_text_string(out, "\r\n");
 }
 
 /* The resource name (RFC 6455, 3). */
 static void put_target(tenon_text *out, const tenon_place *place)
 {
     if (place->path.size == 0)
-        tenon_text_put(out, "/", 1);
+        tenon_text_string(out, "/");
     tenon_text_put(out, place->path.data, place->path.size);
     if (place->query.data != NULL) {
-        tenon_text_put(out, "?", 1);
+        tenon_text_string(out, "?");
         tenon_text_put(out, place->query.data, place->query.size);
     }
 }
@@ -88,7 +90,7 @@ uint16_t tenon_switch_check(const tenon_fields *fields, const uint8_t digest[TEN
         return TENON_RULE_ACCEPT;
     /* A 101 has no content (RFC 9112, 6.3). A server that announces some may take
      * frames for it, or the other way round. */
-    if (!tenon_no_content(fields, &value->data) || tenon_field_count(fields, "Transfer-Encoding", value) > 0)
+    if (!tenon_no_content(fields, &value->data) || tenon_field_count(fields, "Transfer-Encoding", value) != 0)
         return TENON_RULE_BODY;
     return TENON_RULE_NONE;
 }

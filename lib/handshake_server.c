@@ -11,9 +11,10 @@
 
 void tenon_server_head(const char *text, size_t n, tenon_head *head)
 {
+    size_t host = 0, origin = 0;
     tenon_http1_request(text, n, head);
-    (void)tenon_header_find(&head->fields, "Host", &head->authority);
-    (void)tenon_header_find(&head->fields, "Origin", &head->origin);
+    (void)tenon_field_seek(&head->fields, "Host", &host, &head->authority);
+    (void)tenon_field_seek(&head->fields, "Origin", &origin, &head->origin);
     (void)tenon_target_split(head->target, &head->target, &head->authority);
 }
 
@@ -155,7 +156,7 @@ static unsigned int check_body(tenon_asked *a)
         return TENON_RULE_BODY;
     if (count_of(a, PART_CODING, name) == 0)
         return TENON_RULE_NONE;
-    if (count_of(a, PART_LENGTH, "Content-Length") > 0)
+    if (count_of(a, PART_LENGTH, "Content-Length") != 0)
         return TENON_RULE_BODY;
     memset(&cursor, 0, sizeof cursor);
     while (tenon_list_next(part_for(a, PART_CODING, &space), name, &cursor, &a->value) == TENON_OK) {
@@ -184,7 +185,7 @@ static unsigned int check_upgrade(tenon_asked *a)
         return TENON_RULE_UPGRADE;
     /* 100 would have to go out before 101 (RFC 9110, 7.8), for content that must
      * not be there. */
-    if (count_of(a, PART_EXPECT, "Expect") > 0)
+    if (count_of(a, PART_EXPECT, "Expect") != 0)
         return TENON_RULE_EXPECT;
     if (!has_member(a, PART_UPGRADE, "Upgrade", "websocket"))
         return TENON_RULE_UPGRADE;

@@ -98,11 +98,9 @@ static int subprotocols_valid(const tenon_request *request)
  */
 static int extension_take(tenon_str *rest, tenon_str *name)
 {
-    const char *end = rest->data + rest->size, *element_end;
     tenon_take(rest, ',', name);
-    element_end = name->data + name->size;
     tenon_trim(name);
-    return tenon_extension_good(name) && (rest->size > 0 || element_end == end);
+    return tenon_extension_good(name) && (rest->size > 0 || rest->data[-1] != ',');
 }
 
 void tenon_extensions_put(tenon_text *out, tenon_str own, const char *more)
@@ -164,7 +162,7 @@ static int list_good(const tenon_fields *fields, int list, const char **at)
     return status == TENON_END;
 }
 
-uint16_t tenon_offer_check(const tenon_fields *protocols, const tenon_fields *extensions, const char **at)
+unsigned int tenon_offer_check(const tenon_fields *protocols, const tenon_fields *extensions, const char **at)
 {
     if (!list_good(protocols, SUBPROTOCOLS, at))
         return TENON_RULE_SUBPROTOCOL;

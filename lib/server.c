@@ -108,12 +108,16 @@ int tenon_config_server(tenon_config *config, size_t size)
 }
 
 /* The field of extensions. Apart, so that nothing else stands upon its text. */
-static TENON_APART void put_extensions(tenon_conn *conn, const tenon_fields *request, tenon_str own, tenon_text *text)
+static TENON_APART void put_extensions(tenon_conn *conn, const tenon_fields *request, const tenon_answer *answer,
+                                       tenon_text *text)
 {
     char more[TENON_DEFLATE_TEXT];
+    tenon_str own = {NULL, 0};
     more[0] = '\0';
     if (conn->config->transform != NULL)
         conn->config->transform->answer(conn, request, more);
+    if (answer != NULL)
+        own = tenon_string(answer->extensions, answer->extensions_size);
     tenon_extensions_put(text, own, more);
 }
 
@@ -124,24 +128,23 @@ static int give_answer(tenon_conn *conn, const tenon_fields *request, const teno
     const struct tenon_transform *transform = conn->config->transform;
     const tenon_header *headers = NULL;
     size_t count = 0;
-    tenon_str own = {NULL, 0};
+    int status;
     tenon_text text = tenon_queue_text(&conn->queue);
     tenon_server_accept((const char *)conn->rx + conn->u.opening.role.key, subprotocol, &text);
+    if (transform != NULL || answer != NULL)
+        put_extensions(conn, request, answer, &text);
     if (answer != NULL) {
-        own = tenon_string(answer->extensions, answer->extensions_size);
         headers = answer->headers;
         count = answer->header_count;
     }
-    if (transform != NULL || own.data != NULL)
-        put_extensions(conn, request, own, &text);
-    if (tenon_text_end(&text, headers, count) != TENON_OK) {
-        if (transform != NULL)
-            transform->undo(conn);
-        return TENON_ERR_TOO_BIG;
+    status = tenon_text_end(&text, headers, count);
+    if (status == TENON_OK) {
+        commit(conn, &text);
+        tenon_conn_open(conn, subprotocol);
+    } else if (transform != NULL) {
+        transform->undo(conn);
     }
-    commit(conn, &text);
-    tenon_conn_open(conn, subprotocol);
-    return TENON_OK;
+    return status;
 }
 
 int tenon_accept(tenon_conn *conn, const tenon_answer *answer)
