@@ -35,11 +35,13 @@ static int is_plain(size_t word)
 TENON_SMALL_INLINE size_t tenon_token_size(const char *data, size_t n)
 {
     size_t i = 0, word;
-    while (!TENON_SMALL && n - i >= sizeof word) {
-        memcpy(&word, data + i, sizeof word);
-        if (!is_plain(word))
-            break;
-        i += sizeof word;
+    if (!TENON_SMALL) {
+        while (n - i >= sizeof word) {
+            memcpy(&word, data + i, sizeof word);
+            if (!is_plain(word))
+                break;
+            i += sizeof word;
+        }
     }
     while (i < n && tenon_is_tchar((uint8_t)data[i]))
         i++;

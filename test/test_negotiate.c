@@ -294,7 +294,7 @@ static void test_headers_sized(void **state)
 static void test_answer_valid(void **state)
 {
     static const char head[] = PROTOCOL ": a, Chat\r\n" EXTENSIONS ": foo; x=1, permessage-deflate\r\n" EXTENSIONS
-                                        ": bar\r\n";
+                                        ": bar, z\r\n";
     static const struct {
         const char *subprotocol;
         size_t subprotocol_size;
@@ -316,6 +316,8 @@ static void test_answer_valid(void **state)
         {NULL, 0, "bar; y=\"2\", foo", 0, TENON_OK},
         {NULL, 0, "permessage-deflatex", 18, TENON_OK},
         {NULL, 0, "foo, bar", 3, TENON_OK},
+        {NULL, 0, "foo,z", 0, TENON_OK},
+        {NULL, 0, "foo,x", 0, TENON_ERR_EXTENSION},
         {NULL, 0, "Foo", 0, TENON_ERR_EXTENSION},
         {NULL, 0, "foo, baz", 0, TENON_ERR_EXTENSION},
         {NULL, 0, "", 0, TENON_ERR_EXTENSION},
@@ -393,6 +395,9 @@ static void test_offer_strings(void **state)
     } list[] = {
         {"permessage-deflate; client_max_window_bits", NULL, TENON_OK},
         {"permessage-deflate; a, permessage-deflate", NULL, TENON_OK},
+        {"a,b", NULL, TENON_OK},
+        {"a,;", NULL, TENON_ERR_EXTENSION},
+        {"a, ", NULL, TENON_ERR_EXTENSION},
         {"", NULL, TENON_ERR_EXTENSION},
         {"a,", NULL, TENON_ERR_EXTENSION},
         {"a;", NULL, TENON_ERR_EXTENSION},
