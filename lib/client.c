@@ -17,6 +17,12 @@ static int give_up(tenon_conn *conn, uint16_t rule, uint64_t offset)
     return STEP_AGAIN;
 }
 
+/* The head breaks the rule, and at is what is to be blamed; NULL: its end. */
+static TENON_SMALL_APART int refuse(tenon_conn *conn, uint16_t rule, const char *at)
+{
+    return give_up(conn, rule, tenon_conn_head_offset(conn, at));
+}
+
 static void client_head(const tenon_conn *conn, tenon_head *head)
 {
     tenon_http1_response((const char *)conn->rx, conn->held, head);
@@ -31,7 +37,7 @@ static void client_begin(tenon_conn *conn)
 static int skip_interim(tenon_conn *conn)
 {
     if (++conn->u.opening.role.interim > INTERIM_MAX)
-        return give_up(conn, TENON_RULE_INTERIM, conn->offset - 1);
+        return refuse(conn, TENON_RULE_INTERIM, NULL);
     conn->held = 0;
     client_begin(conn);
     return STEP_AGAIN;
@@ -50,7 +56,7 @@ static uint64_t body_size(uint16_t status, const tenon_fields *fields)
     size_t i;
     if (status == 204 || status == 304)
         return 0;
-    if (tenon_field_count(fields, "Transfer-Encoding", &value) > 0 ||
+    if (tenon_field_count(fields, "Transfer-Encoding", &value) != 0 ||
         tenon_field_count(fields, "Content-Length", &value) != 1 || value.size == 0 || value.size > 18)
         return BODY_OPEN;
     for (i = 0; i < value.size; i++) {
@@ -72,26 +78,23 @@ static int show_response(tenon_conn *conn, uint16_t status, const tenon_fields *
     return tenon_conn_head_event(conn, TENON_EV_RESPONSE);
 }
 
-/* The server says that it switched protocols. */
-static int judge_switch(tenon_conn *conn, tenon_str line, const tenon_fields *fields)
+/* The server says that it switched protocols. value: for what the checks look at. */
+static int judge_switch(tenon_conn *conn, const tenon_fields *fields, tenon_str *value)
 {
     const struct tenon_transform *transform = conn->config->transform;
-    tenon_str subprotocol;
-    const char *at;
-    uint16_t rule;
-    if (line.data[7] == '0') /* HTTP/1.0 */
-        return give_up(conn, TENON_RULE_HTTP_VERSION, conn->offset - 1);
-    rule = tenon_switch_check(fields, conn->u.opening.digest, &subprotocol);
-    at = subprotocol.data;
+    uint32_t flags = conn->config->flags | (transform != NULL ? TENON_CHOICE_DEFLATE : 0);
+    uint16_t rule = tenon_switch_check(fields, conn->u.opening.digest, value);
     if (rule == TENON_RULE_NONE)
-        rule = tenon_choice_check(fields, conn->u.opening.request,
-                                  conn->config->flags | (transform != NULL ? TENON_CHOICE_DEFLATE : 0), &subprotocol,
-                                  &at);
-    if (rule == TENON_RULE_NONE && transform != NULL)
-        rule = transform->judge(conn, fields, &at);
+        rule = tenon_choice_check(fields, conn->u.opening.request, flags, value);
     if (rule != TENON_RULE_NONE)
-        return give_up(conn, rule, tenon_conn_head_offset(conn, at));
-    tenon_conn_open(conn, subprotocol);
+        return refuse(conn, rule, value->data);
+    if (transform != NULL) {
+        const char *at = NULL;
+        rule = transform->judge(conn, fields, &at);
+        if (rule != TENON_RULE_NONE)
+            return refuse(conn, rule, at);
+    }
+    tenon_conn_open(conn, *value);
     if (transform != NULL)
         transform->opened(conn);
     return STEP_AGAIN;
@@ -105,8 +108,10 @@ static int judge_response(tenon_conn *conn)
     tenon_http1_unfold((char *)conn->rx, conn->held);
     tenon_http1_start((const char *)conn->rx, conn->held, &line, &fields);
     status = tenon_http1_code(line.data + 9);
+    if (status == 101 && line.data[7] == '0') /* HTTP/1.0 */
+        return refuse(conn, TENON_RULE_HTTP_VERSION, NULL);
     if (status == 101)
-        return judge_switch(conn, line, &fields);
+        return judge_switch(conn, &fields, &line);
     return status < 200 ? skip_interim(conn) : show_response(conn, status, &fields);
 }
 
@@ -178,9 +183,27 @@ static TENON_APART int draw_key(const tenon_conn *conn, char key[TENON_KEY_SIZE 
     return tenon_key_make(nonce, key);
 }
 
+/* Sends a request that may be sent, if it can be written. */
+static int send_request(tenon_conn *conn, const tenon_request *request, const char key[TENON_KEY_SIZE])
+{
+    tenon_text text = tenon_queue_text(&conn->queue);
+    int status = tenon_client_request(request, key, &text);
+    if (status != TENON_OK)
+        return status;
+    put_extensions(conn, request, &text);
+    status = tenon_text_end(&text, request->headers, request->header_count);
+    if (status != TENON_OK)
+        return status;
+    tenon_queue_commit(&conn->queue, &text);
+    tenon_timer_output(conn);
+    tenon_key_digest(key, conn->u.opening.digest);
+    conn->u.opening.request = request;
+    conn->bits |= BIT_REQUESTED;
+    return TENON_OK;
+}
+
 int tenon_connect(tenon_conn *conn, const tenon_request *request)
 {
-    tenon_text text;
     char key[TENON_KEY_SIZE + 1];
     int status;
     if (conn == NULL || request == NULL)
@@ -193,19 +216,6 @@ int tenon_connect(tenon_conn *conn, const tenon_request *request)
     if (conn->config->handshake != &client_handshake || conn->phase != TENON_PHASE_HEAD ||
         (conn->bits & BIT_REQUESTED) != 0)
         return TENON_ERR_STATE;
-    if (draw_key(conn, key) != TENON_OK)
-        return TENON_ERR_RANDOM;
-    text = tenon_queue_text(&conn->queue);
-    status = tenon_client_request(request, key, &text);
-    if (status != TENON_OK)
-        return status;
-    put_extensions(conn, request, &text);
-    if (tenon_text_end(&text, request->headers, request->header_count) != TENON_OK)
-        return TENON_ERR_TOO_BIG;
-    tenon_queue_commit(&conn->queue, &text);
-    tenon_timer_output(conn);
-    tenon_key_digest(key, conn->u.opening.digest);
-    conn->u.opening.request = request;
-    conn->bits |= BIT_REQUESTED;
-    return TENON_OK;
+    status = draw_key(conn, key);
+    return status == TENON_OK ? send_request(conn, request, key) : status;
 }

@@ -283,7 +283,7 @@ static int check_regular(const tenon_fields *fields, tenon_str authority, tenon_
         return blame(verdict, 400, TENON_RULE_BODY, at);
     if (tenon_field_count(fields, "sec-websocket-version", &value) != 1 || !tenon_is(value, "13"))
         return blame(verdict, 400, TENON_RULE_VERSION, value.data);
-    rule = tenon_offer_check(fields, fields, &at);
+    rule = (uint16_t)tenon_offer_check(fields, fields, &at);
     return rule == TENON_RULE_NONE ? 1 : blame(verdict, 400, rule, at);
 }
 
@@ -313,6 +313,7 @@ int tenon_connect_check(const tenon_fields *fields, int end_stream, tenon_verdic
 int tenon_connect_answer_check(uint16_t status, const tenon_fields *fields, const tenon_request *request,
                                uint32_t flags, tenon_verdict *verdict)
 {
+    tenon_str value;
     uint32_t size;
     if (fields == NULL || request == NULL || verdict == NULL)
         return TENON_ERR_NULL;
@@ -322,9 +323,13 @@ int tenon_connect_answer_check(uint16_t status, const tenon_fields *fields, cons
     (void)tenon_clear(verdict, size, sizeof *verdict);
     verdict->size = size;
     verdict->status = status;
+    verdict->rule = TENON_RULE_STATUS;
     if (status < 200 || status > 299)
-        verdict->rule = TENON_RULE_STATUS;
+        return TENON_OK;
+    verdict->rule = tenon_choice_check(fields, request, flags, &value);
+    if (verdict->rule == TENON_RULE_NONE)
+        verdict->subprotocol = value;
     else
-        verdict->rule = tenon_choice_check(fields, request, flags, &verdict->subprotocol, &verdict->at);
+        verdict->at = value.data;
     return TENON_OK;
 }

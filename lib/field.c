@@ -13,16 +13,13 @@ int tenon_is_tchar(uint8_t c)
     return tchar_bits[c & 31] >> (c >> 5) & 1;
 }
 
-int tenon_is_text(uint8_t c)
+TENON_SMALL_INLINE int tenon_is_text(uint8_t c)
 {
     return (c >= 0x20 && c != 0x7f) || c == '\t';
 }
 
 /* One in each octet of a word. */
 #define ONES (SIZE_MAX / 255)
-
-/* So many octets are worth a look at a word of them; none where size counts. */
-#define PLAIN_MIN (TENON_SMALL ? SIZE_MAX : sizeof(size_t))
 
 /* 1 if all octets of a word are letters and "-", which names mostly consist of. Words are
  * added up without carry: with 0x1f an octet comes to 0x80 from "a" on, with 5 behind "z". */
@@ -34,14 +31,17 @@ static int is_plain(size_t word)
     return ((letter | dash) & ~word & ONES * 0x80) == ONES * 0x80;
 }
 
-size_t tenon_token_size(const char *data, size_t n)
+/* A look at a word of them is worth it only where speed counts more than size. */
+TENON_SMALL_INLINE size_t tenon_token_size(const char *data, size_t n)
 {
     size_t i = 0, word;
-    while (n - i >= PLAIN_MIN) {
-        memcpy(&word, data + i, sizeof word);
-        if (!is_plain(word))
-            break;
-        i += sizeof word;
+    if (!TENON_SMALL) {
+        while (n - i >= sizeof word) {
+            memcpy(&word, data + i, sizeof word);
+            if (!is_plain(word))
+                break;
+            i += sizeof word;
+        }
     }
     while (i < n && tenon_is_tchar((uint8_t)data[i]))
         i++;
@@ -88,12 +88,11 @@ int tenon_alike(tenon_str a, tenon_str b)
 
 int tenon_is(tenon_str s, const char *text)
 {
-    size_t i;
-    for (i = 0; i < s.size; i++) {
-        if (text[i] == '\0' || !same_letter(s.data[i], text[i]))
+    for (; s.size > 0; s.size--) {
+        if (*text == '\0' || !same_letter(*s.data++, *text++))
             return 0;
     }
-    return text[i] == '\0';
+    return *text == '\0';
 }
 
 int tenon_is_one_of(tenon_str s, const char *texts)
@@ -157,17 +156,15 @@ void tenon_take(tenon_str *rest, char end, tenon_str *part)
  * cannot come from the tokenizer; it ends the walk. */
 static TENON_SMALL_INLINE int line_next(const tenon_fields *fields, size_t *position, tenon_str *name, tenon_str *value)
 {
-    tenon_str rest;
     if (*position >= fields->head_size)
         return 0;
-    rest.data = fields->head + *position;
-    rest.size = fields->head_size - *position;
-    split(&rest, '\n', value);
-    *position = fields->head_size - rest.size + (rest.size > 0);
-    split(value, ':', name);
-    if (value->size == 0)
+    name->data = fields->head + *position; /* for a moment, all that is left */
+    name->size = fields->head_size - *position;
+    tenon_take(name, '\n', value);
+    *position = fields->head_size - name->size;
+    tenon_take(value, ':', name);
+    if (value->data == name->data + name->size)
         return 0;
-    skip(value, 1);
     if (value->size > 0 && value->data[value->size - 1] == '\r')
         value->size--;
     return 1;
@@ -268,15 +265,11 @@ int tenon_list_next(const tenon_fields *fields, const char *name, tenon_cursor *
             }
         }
     } while (tenon_field_seek(fields, name, &cursor->position, &cursor->rest));
+    if (cursor->count == 0 && tenon_field_count(fields, name, element) > 0)
+        return TENON_ERR_PROTOCOL;
     element->data = NULL;
     element->size = 0;
-    if (cursor->count > 0)
-        return TENON_END;
-    cursor->position = 0;
-    if (!tenon_field_seek(fields, name, &cursor->position, element))
-        return TENON_END;
-    (void)tenon_field_seek(fields, name, &cursor->position, element);
-    return TENON_ERR_PROTOCOL;
+    return TENON_END;
 }
 
 int tenon_list_has(const tenon_fields *fields, const char *name, const char *member)
@@ -365,21 +358,23 @@ int tenon_extension_good(tenon_str *element)
     int status;
     split(&rest, ';', &name);
     tenon_trim(&name);
+    if (!tenon_is_token(name))
+        return 0;
     size = name.size;
-    status = tenon_is_token(name) ? TENON_OK : TENON_ERR_PROTOCOL;
-    while (status == TENON_OK)
+    do {
         status = parameter_next(&rest, &name, &value);
-    if (status == TENON_END)
-        element->size = size;
-    return status == TENON_END;
+    } while (status == TENON_OK);
+    if (status != TENON_END)
+        return 0;
+    element->size = size;
+    return 1;
 }
 
-int tenon_extension_named(tenon_str list, tenon_str name)
+int tenon_extension_named(const char *list, tenon_str name)
 {
-    tenon_str found;
-    while (list.size > 0) {
-        tenon_str rest;
-        tenon_take(&list, ',', &rest);
+    tenon_str left = tenon_string(list, 0), rest, found;
+    while (left.size > 0) {
+        tenon_take(&left, ',', &rest);
         split(&rest, ';', &found);
         tenon_trim(&found);
         if (tenon_same(found, name))

@@ -79,8 +79,9 @@ TENON_INTERNAL int tenon_list_has(const tenon_fields *fields, const char *name, 
 /* 1 if the element is in the grammar of RFC 6455, 9.1, and it is cut to its name; else 0. */
 TENON_INTERNAL int tenon_extension_good(tenon_str *element);
 
-/* 1 if one of the list's elements has that name, in exact case, before any parameters. */
-TENON_INTERNAL int tenon_extension_named(tenon_str list, tenon_str name);
+/* 1 if one of the list's elements has that name, in exact case, before any parameters. list
+ * ends with NUL; NULL is an empty one. */
+TENON_INTERNAL int tenon_extension_named(const char *list, tenon_str name);
 
 /*
  * 1 if no Content-Length says anything but zero. The fields of an upgrade must

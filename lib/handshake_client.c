@@ -8,30 +8,32 @@
 
 static void put_subprotocols(tenon_text *out, const tenon_request *request)
 {
+    const char *before = ": ";
     size_t i;
+    if (request->subprotocol_count == 0)
+        return;
+    tenon_text_string(out, TENON_FIELD_PROTOCOL);
     for (i = 0; i < request->subprotocol_count; i++) {
-        if (i == 0)
-            tenon_text_string(out, TENON_FIELD_PROTOCOL);
-        tenon_text_string(out, i == 0 ? ": " : ", ");
+        tenon_text_string(out, before);
         tenon_text_string(out, request->subprotocols[i]);
+        before = ", ";
     }
-    if (i > 0)
-        tenon_text_string(out, "\r\n");
+    tenon_text_string(out, "\r\n");
 }
 
 /* The resource name (RFC 6455, 3). */
 static void put_target(tenon_text *out, const tenon_place *place)
 {
     if (place->path.size == 0)
-        tenon_text_put(out, "/", 1);
+        tenon_text_string(out, "/");
     tenon_text_put(out, place->path.data, place->path.size);
     if (place->query.data != NULL) {
-        tenon_text_put(out, "?", 1);
+        tenon_text_string(out, "?");
         tenon_text_put(out, place->query.data, place->query.size);
     }
 }
 
-/* The request line, and where it goes. Apart, so that no check stands upon it. */
+/* The request line, and where it goes, but for the end of that line. Apart, so that no check stands upon it. */
 static TENON_APART int put_place(tenon_text *out, const tenon_request *request)
 {
     tenon_place place;
@@ -40,8 +42,8 @@ static TENON_APART int put_place(tenon_text *out, const tenon_request *request)
         return status;
     tenon_text_string(out, "GET ");
     put_target(out, &place);
-    tenon_text_string(out, " HTTP/1.1\r\n");
-    tenon_text_field(out, "Host", place.authority);
+    tenon_text_string(out, " HTTP/1.1\r\nHost: ");
+    tenon_text_put(out, place.authority.data, place.authority.size);
     return TENON_OK;
 }
 
@@ -55,9 +57,9 @@ int tenon_client_request(const tenon_request *request, const char key[TENON_KEY_
         out->used = before;
         return status;
     }
-    tenon_text_string(out, TENON_UPGRADE "\r\n");
-    tenon_text_field(out, "Sec-WebSocket-Key", tenon_string(key, TENON_KEY_SIZE));
-    tenon_text_string(out, "Sec-WebSocket-Version: 13\r\n");
+    tenon_text_string(out, "\r\n" TENON_UPGRADE "\r\nSec-WebSocket-Key: ");
+    tenon_text_put(out, key, TENON_KEY_SIZE);
+    tenon_text_string(out, "\r\nSec-WebSocket-Version: 13\r\n");
     if (request->origin != NULL)
         tenon_text_field(out, "Origin", tenon_string(request->origin, 0));
     put_subprotocols(out, request);
@@ -88,7 +90,7 @@ uint16_t tenon_switch_check(const tenon_fields *fields, const uint8_t digest[TEN
         return TENON_RULE_ACCEPT;
     /* A 101 has no content (RFC 9112, 6.3). A server that announces some may take
      * frames for it, or the other way round. */
-    if (!tenon_no_content(fields, &value->data) || tenon_field_count(fields, "Transfer-Encoding", value) > 0)
+    if (!tenon_no_content(fields, &value->data) || tenon_field_count(fields, "Transfer-Encoding", value) != 0)
         return TENON_RULE_BODY;
     return TENON_RULE_NONE;
 }
@@ -112,8 +114,11 @@ int tenon_answer_check(uint16_t status, const tenon_fields *fields, const tenon_
         return TENON_OK;
     tenon_key_digest(key, digest); /* the key is our own, and good */
     verdict->rule = tenon_switch_check(fields, digest, &value);
-    verdict->at = value.data;
     if (verdict->rule == TENON_RULE_NONE)
-        verdict->rule = tenon_choice_check(fields, request, flags, &verdict->subprotocol, &verdict->at);
+        verdict->rule = tenon_choice_check(fields, request, flags, &value);
+    if (verdict->rule == TENON_RULE_NONE)
+        verdict->subprotocol = value;
+    else
+        verdict->at = value.data;
     return TENON_OK;
 }

@@ -11,9 +11,10 @@
 
 void tenon_server_head(const char *text, size_t n, tenon_head *head)
 {
+    size_t host = 0, origin = 0;
     tenon_http1_request(text, n, head);
-    (void)tenon_header_find(&head->fields, "Host", &head->authority);
-    (void)tenon_header_find(&head->fields, "Origin", &head->origin);
+    (void)tenon_field_seek(&head->fields, "Host", &host, &head->authority);
+    (void)tenon_field_seek(&head->fields, "Origin", &origin, &head->origin);
     (void)tenon_target_split(head->target, &head->target, &head->authority);
 }
 
@@ -40,7 +41,15 @@ enum {
     PARTS
 };
 
-TENON_STATIC_ASSERT(parts, TENON_SMALL || PARTS == TENON_PARTS);
+TENON_STATIC_ASSERT(parts, PARTS == TENON_PARTS);
+
+#if TENON_SMALL
+static const tenon_fields *part_for(const tenon_asked *a, int part, tenon_fields *space)
+{
+    (void)part, (void)space;
+    return &a->fields;
+}
+#else
 
 /* The part that a name may belong to, or PARTS. */
 static unsigned part_of(const tenon_header *field)
@@ -80,10 +89,6 @@ static void find_parts(tenon_asked *a)
 /* Fields that hold all of a name. *space: for the part, if there is one. */
 static const tenon_fields *part_for(const tenon_asked *a, int part, tenon_fields *space)
 {
-#if TENON_SMALL
-    (void)part, (void)space;
-    return &a->fields;
-#else
     size_t first = a->first[part], size = a->end[part] - first;
     memset(space, 0, sizeof *space);
     if (a->end[part] == 0)
@@ -96,46 +101,43 @@ static const tenon_fields *part_for(const tenon_asked *a, int part, tenon_fields
         space->count = size;
     }
     return space;
-#endif
 }
+#endif
 
-/* As tenon_field_count. */
-static int count_of(const tenon_asked *a, int part, const char *name, tenon_str *value)
+/* As tenon_field_count. Each of the checks returns the rule that is broken, or
+ * TENON_RULE_NONE; then a->value is what is to be blamed. */
+static TENON_SMALL_APART int count_of(tenon_asked *a, int part, const char *name)
 {
     tenon_fields space;
-    return tenon_field_count(part_for(a, part, &space), name, value);
+    return tenon_field_count(part_for(a, part, &space), name, &a->value);
 }
 
-/* Each of the checks returns the rule that is broken, or TENON_RULE_NONE. *value: what is
- * to be blamed. a->status is set where the rule does not tell it. */
-
-unsigned int tenon_method_check(tenon_asked *a, tenon_str method)
+unsigned int tenon_method_check(tenon_asked *a)
 {
     static const char known[] = "HEAD\0POST\0PUT\0DELETE\0CONNECT\0OPTIONS\0TRACE\0PATCH\0GET\0";
-    if (a->version >> 8 != HTTP_1_1 >> 8)
+    if (a->version >> 8 != HTTP_1_1 >> 8) {
+        a->value.data = NULL;
         return TENON_RULE_HTTP_VERSION;
-    a->at = method.data;
-    if (!tenon_same(method, tenon_string("GET", 3))) {
-        if (tenon_is_one_of(method, known))
-            a->status = 405;
-        return TENON_RULE_METHOD;
     }
-    return TENON_RULE_NONE;
+    if (a->value.size == 3 && memcmp(a->value.data, "GET", 3) == 0)
+        return TENON_RULE_NONE;
+    if (tenon_is_one_of(a->value, known))
+        a->status = 405;
+    return TENON_RULE_METHOD;
 }
 
-unsigned int tenon_target_check(tenon_asked *a, tenon_str target)
+unsigned int tenon_target_check(tenon_asked *a)
 {
-    tenon_str authority;
-    a->at = target.data;
-    return tenon_target_split(target, &target, &authority) ? TENON_RULE_NONE : TENON_RULE_TARGET;
+    tenon_str path, authority;
+    return tenon_target_split(a->value, &path, &authority) ? TENON_RULE_NONE : TENON_RULE_TARGET;
 }
 
 /* Exactly one, even if the target is absolute (RFC 9112, 3.2). HTTP/1.0 may do
  * without. */
-static unsigned int check_host(uint16_t version, const tenon_asked *a, tenon_str *value)
+static unsigned int check_host(tenon_asked *a)
 {
-    int count = count_of(a, PART_HOST, "Host", value);
-    if (count == 1 ? tenon_host_valid(*value) : count == 0 && version < HTTP_1_1)
+    int count = count_of(a, PART_HOST, "Host");
+    if (count == 1 ? tenon_host_valid(a->value) : count == 0 && a->version < HTTP_1_1)
         return TENON_RULE_NONE;
     return TENON_RULE_HOST;
 }
@@ -144,57 +146,50 @@ static unsigned int check_host(uint16_t version, const tenon_asked *a, tenon_str
  * Content in an upgrade would be told from frames by guessing, which is how
  * requests are smuggled (RFC 9112, 11.2); so there must be none, and no doubt of it.
  */
-static unsigned int check_body(const tenon_asked *a, tenon_str *value)
+static unsigned int check_body(tenon_asked *a)
 {
     static const char codings[] = "chunked\0gzip\0deflate\0compress\0x-gzip\0x-compress\0";
     static const char name[] = "Transfer-Encoding";
     tenon_fields space;
-    const tenon_fields *fields = part_for(a, PART_LENGTH, &space);
-    tenon_str found;
     tenon_cursor cursor;
-    if (!tenon_no_content(fields, &value->data))
+    if (!tenon_no_content(part_for(a, PART_LENGTH, &space), &a->value.data))
         return TENON_RULE_BODY;
-    if (count_of(a, PART_CODING, name, value) == 0)
+    if (count_of(a, PART_CODING, name) == 0)
         return TENON_RULE_NONE;
-    if (tenon_field_count(fields, "Content-Length", &found) > 0) {
-        *value = found;
+    if (count_of(a, PART_LENGTH, "Content-Length") != 0)
         return TENON_RULE_BODY;
-    }
     memset(&cursor, 0, sizeof cursor);
-    fields = part_for(a, PART_CODING, &space);
-    while (tenon_list_next(fields, name, &cursor, &found) == TENON_OK) {
-        if (!tenon_is_one_of(found, codings)) {
-            *value = found;
+    while (tenon_list_next(part_for(a, PART_CODING, &space), name, &cursor, &a->value) == TENON_OK) {
+        if (!tenon_is_one_of(a->value, codings))
             return TENON_RULE_TRANSFER_CODING;
-        }
     }
+    (void)count_of(a, PART_CODING, name);
     return TENON_RULE_BODY;
 }
 
 /* 1 if the list has the member. */
-static int has_member(const tenon_asked *a, int part, const char *name, const char *member, tenon_str *value)
+static TENON_SMALL_APART int has_member(tenon_asked *a, int part, const char *name, const char *member)
 {
     tenon_fields space;
-    const tenon_fields *fields = part_for(a, part, &space);
-    if (tenon_list_has(fields, name, member))
+    if (tenon_list_has(part_for(a, part, &space), name, member))
         return 1;
-    (void)tenon_field_count(fields, name, value);
+    (void)count_of(a, part, name);
     return 0;
 }
 
-static unsigned int check_upgrade(uint16_t version, const tenon_asked *a, tenon_str *value)
+static unsigned int check_upgrade(tenon_asked *a)
 {
     /* HTTP/1.0 knows neither Expect nor Upgrade (RFC 9110, 7.8 and 10.1.1). */
-    value->data = NULL;
-    if (version < HTTP_1_1)
+    a->value.data = NULL;
+    if (a->version < HTTP_1_1)
         return TENON_RULE_UPGRADE;
     /* 100 would have to go out before 101 (RFC 9110, 7.8), for content that must
      * not be there. */
-    if (count_of(a, PART_EXPECT, "Expect", value) > 0)
+    if (count_of(a, PART_EXPECT, "Expect") != 0)
         return TENON_RULE_EXPECT;
-    if (!has_member(a, PART_UPGRADE, "Upgrade", "websocket", value))
+    if (!has_member(a, PART_UPGRADE, "Upgrade", "websocket"))
         return TENON_RULE_UPGRADE;
-    return has_member(a, PART_CONNECTION, "Connection", "upgrade", value) ? TENON_RULE_NONE : TENON_RULE_CONNECTION;
+    return has_member(a, PART_CONNECTION, "Connection", "upgrade") ? TENON_RULE_NONE : TENON_RULE_CONNECTION;
 }
 
 /* 1 if the version is in its grammar: 0 to 255 without leading zeros (RFC 6455, 4.3). */
@@ -212,44 +207,42 @@ static int is_version(tenon_str s)
     return number <= 255;
 }
 
-static unsigned int check_key(tenon_asked *a, tenon_str *value)
+static unsigned int check_key(tenon_asked *a)
 {
-    int count = count_of(a, PART_VERSION, "Sec-WebSocket-Version", value);
-    if (count != 1 || !tenon_is(*value, "13")) {
-        if (count == 1 && is_version(*value))
+    int count = count_of(a, PART_VERSION, "Sec-WebSocket-Version");
+    if (count != 1 || !tenon_is(a->value, "13")) {
+        if (count == 1 && is_version(a->value))
             a->status = 426;
         return TENON_RULE_VERSION;
     }
-    if (count_of(a, PART_KEY, "Sec-WebSocket-Key", value) != 1 || !tenon_base64_is16(value->data, value->size))
+    if (count_of(a, PART_KEY, "Sec-WebSocket-Key") != 1 || !tenon_base64_is16(a->value.data, a->value.size))
         return TENON_RULE_KEY;
-    a->key = value->data;
+    a->key = a->value.data;
     return TENON_RULE_NONE;
 }
 
 unsigned int tenon_fields_check(tenon_asked *a)
 {
-    tenon_str value = {NULL, 0};
     unsigned int rule;
-    if (!TENON_SMALL)
-        find_parts(a);
-    rule = check_host(a->version, a, &value);
+#if !TENON_SMALL
+    find_parts(a);
+#endif
+    rule = check_host(a);
     if (rule == TENON_RULE_NONE)
-        rule = check_body(a, &value);
+        rule = check_body(a);
     if (rule == TENON_RULE_NONE)
-        rule = check_upgrade(a->version, a, &value);
-    if (rule == TENON_RULE_NONE)
-        rule = check_key(a, &value);
-    a->at = value.data;
-    return rule;
+        rule = check_upgrade(a);
+    return rule == TENON_RULE_NONE ? check_key(a) : rule;
 }
 
 unsigned int tenon_offers_check(tenon_asked *a)
 {
 #if TENON_SMALL
-    return tenon_offer_check(&a->fields, &a->fields, &a->at);
+    return tenon_offer_check(&a->fields, &a->fields, &a->value.data);
 #else
     tenon_fields spaces[2];
-    return tenon_offer_check(part_for(a, PART_PROTOCOL, &spaces[0]), part_for(a, PART_EXTENSIONS, &spaces[1]), &a->at);
+    return tenon_offer_check(part_for(a, PART_PROTOCOL, &spaces[0]), part_for(a, PART_EXTENSIONS, &spaces[1]),
+                             &a->value.data);
 #endif
 }
 
@@ -270,9 +263,12 @@ int tenon_upgrade_check(tenon_str method, tenon_str target, uint16_t version, co
     memset(&a, 0, sizeof a);
     a.fields = *fields;
     a.version = version;
-    rule = tenon_method_check(&a, method);
-    if (rule == TENON_RULE_NONE)
-        rule = tenon_target_check(&a, target);
+    a.value = method;
+    rule = tenon_method_check(&a);
+    if (rule == TENON_RULE_NONE) {
+        a.value = target;
+        rule = tenon_target_check(&a);
+    }
     if (rule == TENON_RULE_NONE)
         rule = tenon_fields_check(&a);
     if (rule == TENON_RULE_NONE)
@@ -281,7 +277,7 @@ int tenon_upgrade_check(tenon_str method, tenon_str target, uint16_t version, co
     verdict->status = rule == TENON_RULE_NONE ? 101 : a.status != 0 ? a.status : tenon_http1_status((uint16_t)rule);
     verdict->key = tenon_string(a.key, TENON_KEY_SIZE);
     if (rule != TENON_RULE_NONE)
-        verdict->at = a.at;
+        verdict->at = a.value.data;
     return TENON_OK;
 }
 

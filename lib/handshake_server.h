@@ -19,28 +19,32 @@
  */
 TENON_INTERNAL void tenon_server_head(const char *text, size_t n, tenon_head *head);
 
-/* How many parts of its head the check of a request looks through apart. */
-#define TENON_PARTS (TENON_SMALL ? 1 : 11)
+/* How many parts of its head the check of a request looks through apart, where speed counts
+ * more than size. */
+#define TENON_PARTS 11
 
 /* A request that is being checked: fields and version are the caller's to fill, the rest to
  * zero. */
 typedef struct tenon_asked {
     tenon_fields fields;
-    const char *at;  /* what is to be blamed when a rule is broken */
+    tenon_str value; /* what is looked at: where a rule is broken, data is what is to be blamed */
     const char *key; /* of TENON_KEY_SIZE octets, once it is known to be good */
     uint16_t version;
     uint16_t status; /* of the answer, where it is not tenon_http1_status of the rule */
+#if !TENON_SMALL
     size_t first[TENON_PARTS]; /* of a part: the position of its first field */
     size_t end[TENON_PARTS];   /* the one behind its last; 0: there is none */
+#endif
 } tenon_asked;
 
 /*
- * What tenon_upgrade_check is made of, in this order: version and method, the target, the fields that every
- * upgrade has, the offers. One behind the other, not one upon the other, so that the stack
- * stays flat. Each returns the rule that is broken, or TENON_RULE_NONE.
+ * What tenon_upgrade_check is made of, in this order: version and the method, which is the
+ * value; the target, which is the value; the fields that every upgrade has; the offers. One
+ * behind the other, not one upon the other, so that the stack stays flat. Each returns the
+ * rule that is broken, or TENON_RULE_NONE.
  */
-TENON_INTERNAL unsigned int tenon_method_check(tenon_asked *a, tenon_str method);
-TENON_INTERNAL unsigned int tenon_target_check(tenon_asked *a, tenon_str target);
+TENON_INTERNAL unsigned int tenon_method_check(tenon_asked *a);
+TENON_INTERNAL unsigned int tenon_target_check(tenon_asked *a);
 TENON_INTERNAL unsigned int tenon_fields_check(tenon_asked *a);
 TENON_INTERNAL unsigned int tenon_offers_check(tenon_asked *a);
 

@@ -32,8 +32,8 @@ TENON_INTERNAL void tenon_extensions_put(tenon_text *out, tenon_str own, const c
 /* Server: whether the offers of a request are in their grammar; those of subprotocols
  * and of extensions are looked for in fields of their own, which may be the same.
  * TENON_RULE_NONE and *at NULL, or the rule and where. */
-TENON_INTERNAL uint16_t tenon_offer_check(const tenon_fields *protocols, const tenon_fields *extensions,
-                                          const char **at);
+TENON_INTERNAL unsigned int tenon_offer_check(const tenon_fields *protocols, const tenon_fields *extensions,
+                                              const char **at);
 
 /* Server: whether the answer may be given to the request. TENON_OK and the
  * element chosen (data NULL for none), or SUBPROTOCOL, EXTENSION, HEADER. */
@@ -44,9 +44,9 @@ TENON_INTERNAL int tenon_answer_valid(const tenon_fields *request, const tenon_a
  * EXTENSION, HEADER. */
 TENON_INTERNAL int tenon_offer_valid(const tenon_request *request);
 
-/* Client: whether the answer stays within the offer of the request. TENON_RULE_NONE,
- * *subprotocol (data NULL for none) and *at NULL, or the rule and where. */
+/* Client: whether the answer stays within the offer of the request. TENON_RULE_NONE and
+ * the subprotocol (data NULL for none), or the rule and what is to be blamed. */
 TENON_INTERNAL uint16_t tenon_choice_check(const tenon_fields *answer, const tenon_request *request, uint32_t flags,
-                                           tenon_str *subprotocol, const char **at);
+                                           tenon_str *value);
 
 #endif

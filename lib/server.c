@@ -12,18 +12,18 @@ static void commit(tenon_conn *conn, const tenon_text *text)
     tenon_timer_output(conn);
 }
 
-/* Ends the attempt with the library's own answer. */
-static void refuse(tenon_conn *conn, uint16_t status, uint16_t rule, uint64_t offset)
+/* Ends the attempt with the library's own answer; the fault has been noted. */
+static int refuse(tenon_conn *conn, uint16_t status)
 {
     tenon_text text = tenon_queue_text(&conn->queue);
     tenon_server_refuse(status, &text);
-    tenon_conn_fault(conn, rule, offset);
     if (text.used > text.room) {
         tenon_conn_end(conn); /* no tx was lent: nothing can be said */
-        return;
+    } else {
+        commit(conn, &text);
+        tenon_conn_drain(conn);
     }
-    commit(conn, &text);
-    tenon_conn_drain(conn);
+    return STEP_AGAIN;
 }
 
 static void server_head(const tenon_conn *conn, tenon_head *head)
@@ -31,27 +31,29 @@ static void server_head(const tenon_conn *conn, tenon_head *head)
     tenon_server_head((const char *)conn->rx, conn->held, head);
 }
 
-/* The start line of the head, and where its fields are. */
-static TENON_APART unsigned int check_line(const tenon_conn *conn, tenon_asked *a, tenon_str *target)
+/* The start line of the head, up to the target, and where its fields are. */
+static TENON_APART unsigned int check_line(const tenon_conn *conn, tenon_asked *a)
 {
-    tenon_str line, method;
+    tenon_str line;
+    unsigned int rule;
     tenon_http1_start((const char *)conn->rx, conn->held, &line, &a->fields);
-    tenon_take(&line, ' ', &method);
-    tenon_take(&line, ' ', target);
-    a->version = tenon_http1_version(line.data);
-    return tenon_method_check(a, method);
+    tenon_take(&line, ' ', &a->value);
+    a->version = tenon_http1_version(line.data + line.size - 8); /* the last that stands there */
+    rule = tenon_method_check(a);
+    if (rule == TENON_RULE_NONE)
+        tenon_take(&line, ' ', &a->value);
+    return rule;
 }
 
 /* The whole head is there: the program's turn, or a refusal. */
 static TENON_APART int judge_request(tenon_conn *conn)
 {
     tenon_asked a;
-    tenon_str target;
     unsigned int rule;
     memset(&a, 0, sizeof a);
-    rule = check_line(conn, &a, &target);
+    rule = check_line(conn, &a);
     if (rule == TENON_RULE_NONE)
-        rule = tenon_target_check(&a, target);
+        rule = tenon_target_check(&a);
     if (rule == TENON_RULE_NONE)
         rule = tenon_fields_check(&a);
     if (rule == TENON_RULE_NONE)
@@ -59,9 +61,8 @@ static TENON_APART int judge_request(tenon_conn *conn)
     if (rule == TENON_RULE_UPGRADE && (conn->config->flags & TENON_PLAIN_GET) != 0) {
         conn->bits |= BIT_PLAIN;
     } else if (rule != TENON_RULE_NONE) {
-        refuse(conn, a.status != 0 ? a.status : tenon_http1_status((uint16_t)rule), (uint16_t)rule,
-               tenon_conn_head_offset(conn, a.at));
-        return STEP_AGAIN;
+        tenon_conn_fault(conn, (uint16_t)rule, tenon_conn_head_offset(conn, a.value.data));
+        return refuse(conn, a.status != 0 ? a.status : tenon_http1_status((uint16_t)rule));
     } else {
         conn->u.opening.role.key = (uint32_t)(a.key - (const char *)conn->rx);
     }
@@ -86,14 +87,15 @@ static int server_step(tenon_conn *conn)
     if (status == TENON_OK)
         return judge_request(conn);
     rule = conn->u.opening.http1.rule;
-    refuse(conn, tenon_http1_status(rule), rule, conn->offset);
-    return STEP_AGAIN;
+    tenon_conn_fault(conn, rule, conn->offset);
+    return refuse(conn, tenon_http1_status(rule));
 }
 
 /* 408: the client was too slow; 503: the program was. */
 static void server_timeout(tenon_conn *conn)
 {
-    refuse(conn, conn->phase == TENON_PHASE_DECIDE ? 503 : 408, TENON_RULE_HANDSHAKE_TIMEOUT, conn->offset);
+    tenon_conn_fault(conn, TENON_RULE_HANDSHAKE_TIMEOUT, conn->offset);
+    refuse(conn, conn->phase == TENON_PHASE_DECIDE ? 503 : 408);
 }
 
 int tenon_config_server(tenon_config *config, size_t size)
@@ -106,12 +108,16 @@ int tenon_config_server(tenon_config *config, size_t size)
 }
 
 /* The field of extensions. Apart, so that nothing else stands upon its text. */
-static TENON_APART void put_extensions(tenon_conn *conn, const tenon_fields *request, tenon_str own, tenon_text *text)
+static TENON_APART void put_extensions(tenon_conn *conn, const tenon_fields *request, const tenon_answer *answer,
+                                       tenon_text *text)
 {
     char more[TENON_DEFLATE_TEXT];
+    tenon_str own = {NULL, 0};
     more[0] = '\0';
     if (conn->config->transform != NULL)
         conn->config->transform->answer(conn, request, more);
+    if (answer != NULL)
+        own = tenon_string(answer->extensions, answer->extensions_size);
     tenon_extensions_put(text, own, more);
 }
 
@@ -122,24 +128,23 @@ static int give_answer(tenon_conn *conn, const tenon_fields *request, const teno
     const struct tenon_transform *transform = conn->config->transform;
     const tenon_header *headers = NULL;
     size_t count = 0;
-    tenon_str own = {NULL, 0};
+    int status;
     tenon_text text = tenon_queue_text(&conn->queue);
     tenon_server_accept((const char *)conn->rx + conn->u.opening.role.key, subprotocol, &text);
+    if (transform != NULL || answer != NULL)
+        put_extensions(conn, request, answer, &text);
     if (answer != NULL) {
-        own = tenon_string(answer->extensions, answer->extensions_size);
         headers = answer->headers;
         count = answer->header_count;
     }
-    if (transform != NULL || own.data != NULL)
-        put_extensions(conn, request, own, &text);
-    if (tenon_text_end(&text, headers, count) != TENON_OK) {
-        if (transform != NULL)
-            transform->undo(conn);
-        return TENON_ERR_TOO_BIG;
+    status = tenon_text_end(&text, headers, count);
+    if (status == TENON_OK) {
+        commit(conn, &text);
+        tenon_conn_open(conn, subprotocol);
+    } else if (transform != NULL) {
+        transform->undo(conn);
     }
-    commit(conn, &text);
-    tenon_conn_open(conn, subprotocol);
-    return TENON_OK;
+    return status;
 }
 
 int tenon_accept(tenon_conn *conn, const tenon_answer *answer)

@@ -158,6 +158,7 @@ static void test_version_of_http(void **state)
     assert_int_equal(tenon_upgrade_check(method, target, 0x0200, &none, &verdict), TENON_OK);
     assert_int_equal(verdict.status, 505);
     assert_int_equal(verdict.rule, TENON_RULE_HTTP_VERSION);
+    assert_null(verdict.at);
     assert_int_equal(tenon_upgrade_check(method, target, 0x0009, &none, &verdict), TENON_OK);
     assert_int_equal(verdict.status, 505);
 }
@@ -167,6 +168,7 @@ static void test_method(void **state)
 {
     static const vector list[] = {
         {"", "POST / HTTP/1.1\r\n" HOST ALL, 405, TENON_RULE_METHOD},
+        {"", "GES / HTTP/1.1\r\n" HOST ALL, 501, TENON_RULE_METHOD},
         {"", "HEAD / HTTP/1.1\r\n" HOST ALL, 405, TENON_RULE_METHOD},
         {"", "PUT / HTTP/1.0\r\n" HOST ALL, 405, TENON_RULE_METHOD},
         {"", "DELETE / HTTP/1.1\r\n" HOST ALL, 405, TENON_RULE_METHOD},

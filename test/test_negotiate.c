@@ -294,7 +294,7 @@ static void test_headers_sized(void **state)
 static void test_answer_valid(void **state)
 {
     static const char head[] = PROTOCOL ": a, Chat\r\n" EXTENSIONS ": foo; x=1, permessage-deflate\r\n" EXTENSIONS
-                                        ": bar\r\n";
+                                        ": bar, z\r\n";
     static const struct {
         const char *subprotocol;
         size_t subprotocol_size;
@@ -316,6 +316,8 @@ static void test_answer_valid(void **state)
         {NULL, 0, "bar; y=\"2\", foo", 0, TENON_OK},
         {NULL, 0, "permessage-deflatex", 18, TENON_OK},
         {NULL, 0, "foo, bar", 3, TENON_OK},
+        {NULL, 0, "foo,z", 0, TENON_OK},
+        {NULL, 0, "foo,x", 0, TENON_ERR_EXTENSION},
         {NULL, 0, "Foo", 0, TENON_ERR_EXTENSION},
         {NULL, 0, "foo, baz", 0, TENON_ERR_EXTENSION},
         {NULL, 0, "", 0, TENON_ERR_EXTENSION},
@@ -393,6 +395,9 @@ static void test_offer_strings(void **state)
     } list[] = {
         {"permessage-deflate; client_max_window_bits", NULL, TENON_OK},
         {"permessage-deflate; a, permessage-deflate", NULL, TENON_OK},
+        {"a,b", NULL, TENON_OK},
+        {"a,;", NULL, TENON_ERR_EXTENSION},
+        {"a, ", NULL, TENON_ERR_EXTENSION},
         {"", NULL, TENON_ERR_EXTENSION},
         {"a,", NULL, TENON_ERR_EXTENSION},
         {"a;", NULL, TENON_ERR_EXTENSION},
@@ -452,8 +457,7 @@ static void test_choice(void **state)
             char head[256];
             tenon_request request;
             tenon_fields fields;
-            tenon_str subprotocol;
-            const char *at = head;
+            tenon_str value;
             int n = snprintf(head, sizeof head, "%s%s", list[i].good, list[i].bad);
             assert_true(n > 0 && (size_t)n < sizeof head);
             fields = head_of(head);
@@ -462,15 +466,14 @@ static void test_choice(void **state)
             request.subprotocol_count = 2;
             request.extensions = "foo; x, bar";
             assert_int_equal(tenon_choice_check(&fields, &request, strict ? TENON_REQUIRE_SUBPROTOCOL : 0,
-                                                &subprotocol, &at),
+                                                &value),
                              rule);
-            expect_str(subprotocol, rule == TENON_RULE_NONE ? list[i].subprotocol : NULL);
             if (rule == TENON_RULE_NONE)
-                assert_null(at);
+                expect_str(value, list[i].subprotocol);
             else if (list[i].bad[0] != '\0')
-                assert_ptr_equal(at, head + strlen(list[i].good));
+                assert_ptr_equal(value.data, head + strlen(list[i].good));
             else
-                assert_null(at);
+                assert_null(value.data);
         }
     }
 }
@@ -482,13 +485,12 @@ static void test_choice_of_nothing(void **state)
     tenon_fields none = head_of("X: y\r\n"), name = head_of(PROTOCOL ": chat\r\n");
     tenon_fields extension = head_of(EXTENSIONS ": permessage-deflate\r\n");
     tenon_request request;
-    tenon_str subprotocol;
-    const char *at = NULL;
+    tenon_str value;
     (void)state;
     memset(&request, 0, sizeof request);
-    assert_int_equal(tenon_choice_check(&none, &request, TENON_REQUIRE_SUBPROTOCOL, &subprotocol, &at), 0);
-    assert_int_equal(tenon_choice_check(&name, &request, 0, &subprotocol, &at), TENON_RULE_SUBPROTOCOL);
-    assert_int_equal(tenon_choice_check(&extension, &request, 0, &subprotocol, &at), TENON_RULE_EXTENSION);
+    assert_int_equal(tenon_choice_check(&none, &request, TENON_REQUIRE_SUBPROTOCOL, &value), 0);
+    assert_int_equal(tenon_choice_check(&name, &request, 0, &value), TENON_RULE_SUBPROTOCOL);
+    assert_int_equal(tenon_choice_check(&extension, &request, 0, &value), TENON_RULE_EXTENSION);
 }
 
 int main(void)
