@@ -51,7 +51,7 @@ START = 0.02     # that a program takes to start
 LEAST = 95       # per cent
 OWN = {  # where it is not the test of the same name
     "base": ["conn"], "compress": ["compress", "inflate"], "deflate": ["deflate", "compress", "inflate"], "kernel_avx2": ["cpu"], "kernel_sha": ["sha1"], "kernel_ssse3": ["cpu"],
-    "mask": ["mask", "cpu"], "prepare": ["deflate"], "recv": ["recv", "inflate"], "send": ["send", "compress"],
+    "mask": ["mask", "cpu"], "prepare": ["deflate"], "recv": ["recv", "next", "inflate"], "send": ["send", "compress"],
     "utf8": ["utf8", "cpu"], "zlib": ["deflate"],
 }
 HERE = pathlib.Path(__file__).resolve().parent
@@ -60,6 +60,7 @@ COMPILE = ["gcc", "-std=c99", "-Iinclude", "-Ilib", "-Itest",
 MODES = {"plain": ["-O1"], "sanitized": ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]}
 LIBRARIES = ["-lcmocka", "-lz"]
 NAME = re.compile(r"\btenon_\w+")
+MEMBER = re.compile(r"[()](\w+)\.o\b")  # lib.a(x.o), or (lib.a)x.o, which is told at the second --trace only
 INCLUDE = re.compile(r'^#include "([\w/.]+)"', re.M)
 
 
@@ -121,9 +122,11 @@ class Tests:
         """One object of all tests, whose first argument says which of them runs."""
         runner = [p.as_posix() for p in sorted(pathlib.Path("test").glob("transcript*.c"))]
         parts = self.compile("plain", runner, "-Dmain=main_transcript")
-        trace = subprocess.run(COMPILE[:1] + [*parts, "-Wl,--defsym=main=main_transcript,--trace", self.build / "plain/lib.a",
+        trace = subprocess.run(COMPILE[:1] + [*parts, "-Wl,--defsym=main=main_transcript,--trace,--trace", self.build / "plain/lib.a",
                                               *LIBRARIES, "-o", self.build / "scripts"], stdout=subprocess.PIPE, check=True)
-        self.scripted = set(re.findall(r"\((\w+)\.o\)", trace.stdout.decode()))
+        self.scripted = set(MEMBER.findall(trace.stdout.decode()))
+        if not self.scripted:
+            sys.exit("mutate: the linker does not say what the transcripts reach")
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
             for objects in pool.map(lambda name: self.compile("plain", ["test/%s.c" % name], "-Dmain=main_%s" % name), self.units):
                 parts += objects
@@ -360,7 +363,7 @@ def work(options, build):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
+    parser = argparse.ArgumentParser(usage=__doc__.replace("%", "%%"))
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--sample", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
