@@ -1036,6 +1036,26 @@ static void test_random_failure(void **state)
     }
 }
 
+/* How long a message will be is not known: asked for is twice the room that there is. */
+static void test_needs_twice(void **state)
+{
+    setup s = setup_of(TENON_SERVER);
+    uint8_t *packed;
+    size_t size;
+    pair p;
+    (void)state;
+    s.rx = 512;
+    s.max_message = 1u << 20;
+    pair_open(&p, &s);
+    packed = peer_pack(&p, repeated, 3000, &size);
+    give_frame(&p.b, 0xc2, packed, size);
+    free(packed);
+    assert_none(&p.b);
+    assert_true(has(&p, TENON_WANTS_RX));
+    assert_int_equal(tenon_rx_needed(p.b.conn), 2 * (512 - TENON_RX_RESERVE) + TENON_RX_RESERVE);
+    pair_close(&p);
+}
+
 /* A failure of its own between the pieces of a message: what is left of that is dropped,
  * and the connection ends. */
 static void test_failure_between_pieces(void **state)
@@ -1261,6 +1281,7 @@ int main(void)
         cmocka_unit_test(test_codec_failure),
         cmocka_unit_test(test_codec_failure_before_a_close),
         cmocka_unit_test(test_random_failure),
+        cmocka_unit_test(test_needs_twice),
         cmocka_unit_test(test_failure_between_pieces),
         cmocka_unit_test(test_standards),
         cmocka_unit_test(test_codec_refuses),

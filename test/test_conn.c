@@ -1319,6 +1319,26 @@ static void test_code_of_each_rule(void **state)
     }
 }
 
+/* Of a large tx so much is used that sums of two places still fit into 32 bits. */
+static void test_tx_used(void **state)
+{
+#if SIZE_MAX > UINT32_MAX
+    static const size_t rings[] = {UINT32_MAX / 4, UINT32_MAX / 2 - 1, UINT32_MAX / 2, (size_t)UINT32_MAX / 2 + 1,
+                                   UINT32_MAX, (size_t)UINT32_MAX + 600};
+    uint8_t tx[TENON_TX_MIN];
+    size_t i;
+    for (i = 0; i < COUNT_OF(rings); i++) {
+        bench b;
+        bench_config(&b, SERVER);
+        bench_open_sized(&b, 256, 0);
+        assert_int_equal(tenon_lend_tx(b.conn, tx, rings[i] + TENON_TX_RESERVE), TENON_OK);
+        assert_int_equal(b.conn->queue.size, rings[i] < UINT32_MAX / 2 ? rings[i] : UINT32_MAX / 2);
+        bench_stop(&b);
+    }
+#endif
+    (void)state;
+}
+
 /* Octets that wanted rx, and come again with the rest of the message, want none. */
 static void test_wants_rx_no_longer(void **state)
 {
@@ -1610,6 +1630,7 @@ int main(void)
         cmocka_unit_test(test_reason_moves),
         cmocka_unit_test(test_code_of_each_rule),
         cmocka_unit_test(test_abort_leaves_no_event),
+        cmocka_unit_test(test_tx_used),
         cmocka_unit_test(test_wants_rx_no_longer),
         cmocka_unit_test(test_abort_wants_nothing),
         cmocka_unit_test(test_opcode_is_of_data),

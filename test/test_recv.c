@@ -540,7 +540,7 @@ static void test_rx_between_pieces(void **state)
     bench_config(&b, SERVER);
     b.config.flags = TENON_CHUNKS;
     bench_open_sized(&b, 256, 512);
-    n = peer_frame(SERVER, octets, 0x81, "abcdef", 6);
+    n = peer_frame(SERVER, octets, 0x01, "abcdef", 6);
     assert_int_equal(tenon_recv_const(b.conn, octets, n - 3), TENON_OK);
     assert_next(&b, TENON_EV_DATA);
     assert_data(&b, "abc", 3);
@@ -551,6 +551,8 @@ static void test_rx_between_pieces(void **state)
     assert_int_equal(tenon_lend_rx(b.conn, b.rx, 256), TENON_OK);
     assert_next(&b, TENON_EV_DATA);
     assert_data(&b, "def", 3);
+    assert_none(&b);
+    assert_int_equal(tenon_lend_rx(b.conn, NULL, 0), TENON_OK); /* between two frames, too */
     bench_stop(&b);
 }
 
@@ -1604,22 +1606,51 @@ static void test_empty_fragments_without_rx(void **state)
 /* Pieces of masked octets that must not be written need rx to be unmasked in. */
 static void test_chunks_of_const_want_rx(void **state)
 {
-    uint8_t octets[32], rx[TENON_RX_MIN];
-    size_t n = peer_frame(SERVER, octets, 0x82, "Hello", 5);
+    uint8_t data[1000], octets[1020], rx[TENON_RX_MIN];
+    size_t n;
     bench b;
     (void)state;
+    fill(data, sizeof data);
+    n = peer_frame(SERVER, octets, 0x82, data, sizeof data);
     bench_config(&b, SERVER);
     b.config.flags = TENON_CHUNKS;
     bench_open_sized(&b, 0, 512);
     assert_int_equal(tenon_recv_const(b.conn, octets, n), TENON_OK);
     assert_none(&b);
     assert_int_equal(tenon_wants(b.conn), TENON_WANTS_RX);
-    assert_int_equal(tenon_rx_needed(b.conn), TENON_RX_MIN);
+    assert_int_equal(tenon_rx_needed(b.conn), TENON_RX_MIN); /* however long the frame is */
     assert_int_equal(tenon_lend_rx(b.conn, rx, sizeof rx), TENON_OK);
     assert_next(&b, TENON_EV_DATA);
-    assert_data(&b, "Hello", 5);
-    assert_none(&b);
+    assert_data(&b, data, sizeof rx - TENON_RX_RESERVE);
     bench_stop(&b);
+}
+
+/* The limits that hold where none is set: 65536 frames of a message, and as many control
+ * frames in a row. */
+static void test_standard_counts(void **state)
+{
+    enum { COUNT = 65536 };
+    static uint8_t octets[2 * (COUNT + 1)];
+    int control;
+    size_t i;
+    (void)state;
+    for (control = 0; control < 2; control++) {
+        bench b;
+        bench_open(&b, CLIENT);
+        for (i = 0; i <= COUNT; i++) {
+            octets[2 * i] = control ? 0x8a : i == 0 ? 0x02 : 0x00;
+            octets[2 * i + 1] = 0;
+        }
+        give(&b, octets, sizeof octets);
+        for (i = 0; control && i < COUNT; i++)
+            assert_next(&b, TENON_EV_PONG);
+        assert_none(&b);
+        assert_int_equal(b.stats.frames_in, COUNT);
+        run_to_closed(&b);
+        assert_int_equal(b.event.rule, control ? TENON_RULE_CONTROL_FLOOD : TENON_RULE_FRAGMENTS);
+        assert_int_equal(b.event.offset, 2 * COUNT);
+        bench_stop(&b);
+    }
 }
 
 /* A message that a limit allows and no rx can hold: asked for is more than there can be. */
@@ -1716,6 +1747,7 @@ int main(void)
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_empty_fragments_without_rx),
         cmocka_unit_test(test_chunks_of_const_want_rx),
+        cmocka_unit_test(test_standard_counts),
         cmocka_unit_test(test_frame_in_a_payload),
         cmocka_unit_test(test_limit_of_each),
         cmocka_unit_test(test_own_pong),

@@ -50,7 +50,7 @@ QUICK = 0.1      # and with the sanitizers
 START = 0.02     # that a program takes to start
 LEAST = 95       # per cent
 OWN = {  # where it is not the test of the same name
-    "base": ["conn"], "compress": ["compress", "inflate"], "deflate": ["deflate", "compress", "inflate"], "kernel_avx2": ["cpu"], "kernel_sha": ["sha1"], "kernel_ssse3": ["cpu"],
+    "base": ["conn"], "conn": ["conn", "next"], "compress": ["compress", "inflate"], "deflate": ["deflate", "compress", "inflate"], "kernel_avx2": ["cpu"], "kernel_sha": ["sha1"], "kernel_ssse3": ["cpu"],
     "mask": ["mask", "cpu"], "prepare": ["deflate"], "recv": ["recv", "next", "inflate"], "send": ["send", "compress"],
     "utf8": ["utf8", "cpu"], "zlib": ["deflate"],
 }
