@@ -1056,6 +1056,51 @@ static void test_needs_twice(void **state)
     pair_close(&p);
 }
 
+/* What is told lies in rx, which stays until the event is over. */
+static void test_told_in_rx(void **state)
+{
+    setup s = setup_of(TENON_SERVER);
+    uint8_t *packed;
+    size_t size;
+    pair p;
+    (void)state;
+    pair_open(&p, &s);
+    packed = peer_pack(&p, repeated, 300, &size);
+    give_frame(&p.b, 0xc2, packed, size);
+    free(packed);
+    assert_next(&p.b, TENON_EV_DATA);
+    assert_data(&p.b, repeated, 300);
+    assert_int_equal(tenon_lend_rx(p.b.conn, NULL, 0), TENON_ERR_BUSY);
+    assert_none(&p.b);
+    assert_int_equal(tenon_lend_rx(p.b.conn, NULL, 0), TENON_OK);
+    pair_close(&p);
+}
+
+/* What is dropped behind an own Close is gone through at once, up to the peer's. */
+static void test_dropped_at_once(void **state)
+{
+    setup s = setup_of(TENON_SERVER);
+    uint8_t *packed, *octets;
+    size_t size, n;
+    pair p;
+    (void)state;
+    s.flags = TENON_DROP_AFTER_CLOSE;
+    s.rx = TENON_RX_MIN;
+    s.max_message = 1u << 20;
+    pair_open(&p, &s);
+    assert_int_equal(tenon_close(p.b.conn, 1000, NULL, 0), TENON_OK);
+    packed = peer_pack(&p, repeated, 3000, &size);
+    octets = malloc(size + 64);
+    n = peer_frame(TENON_SERVER, octets, 0xc2, packed, size);
+    n += peer_frame(TENON_SERVER, octets + n, 0x88, "\x03\xe8", 2);
+    give(&p.b, octets, n);
+    free(packed);
+    free(octets);
+    assert_next(&p.b, TENON_EV_CLOSE);
+    assert_int_equal(p.b.event.code, 1000);
+    pair_close(&p);
+}
+
 /* A failure of its own between the pieces of a message: what is left of that is dropped,
  * and the connection ends. */
 static void test_failure_between_pieces(void **state)
@@ -1282,6 +1327,8 @@ int main(void)
         cmocka_unit_test(test_codec_failure_before_a_close),
         cmocka_unit_test(test_random_failure),
         cmocka_unit_test(test_needs_twice),
+        cmocka_unit_test(test_told_in_rx),
+        cmocka_unit_test(test_dropped_at_once),
         cmocka_unit_test(test_failure_between_pieces),
         cmocka_unit_test(test_standards),
         cmocka_unit_test(test_codec_refuses),
