@@ -116,6 +116,8 @@ static void test_server_answers_what_it_agrees_to(void **state)
         {0, 12, 0, {NAME}, NAME, 12, 15, 0}, /* of its own it may do so, and need not say it */
         {0, 0, 0, {NAME CB}, NAME, 15, 15, 0}, /* nothing to be said */
         {0, 0, 10, {NAME CB}, NAME CB "=10", 15, 10, 0},
+        {0, 0, 14, {NAME CB}, NAME CB "=14", 15, 14, 0}, /* the largest that has to be said */
+        {0, 0, 14, {NAME}, "", 0, 0, 0},
         {0, 0, 10, {NAME CB "=15"}, NAME CB "=10", 15, 10, 0},
         {0, 0, 10, {NAME CB "=9"}, NAME CB "=9", 15, 9, 0},
         {0, 0, 0, {NAME CB "=12"}, NAME CB "=12", 15, 12, 0},
@@ -180,6 +182,9 @@ static void test_server_takes_the_first_offer_that_it_can_keep_to(void **state)
         /* a declined offer leaves nothing behind */
         {0, 0, 0, {NAME SR CR SB "=9" CB "=9; x, " NAME}, NAME, 15, 15, 0},
         {0, 0, 0, {NAME SB "=9; x"}, "", 0, 0, 0},
+        {0, 0, 0, {NAME SB "=3!"}, "", 0, 0, 0},         /* all digits, and no more than two, */
+        {0, 0, 0, {NAME SB "=4294967304"}, "", 0, 0, 0}, /* for this is 8 in 32 bits */
+        {0, 0, 0, {NAME CB "=4294967305"}, "", 0, 0, 0},
     };
     (void)state;
     check_answers(rows, COUNT_OF(rows));
@@ -226,6 +231,7 @@ static void test_client_offers(void **state)
         {OUT, 0, 0, NAME CR CB},
         {IN | OUT, 0, 0, NAME SR CR CB},
         {0, 0, 10, NAME SB "=10" CB},
+        {0, 0, 14, NAME SB "=14" CB},
         {0, 0, 8, NAME SB "=8" CB},
         {0, 9, 0, NAME CB "=9"},
         {IN | OUT, 14, 9, NAME SR CR SB "=9" CB "=14"},

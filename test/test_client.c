@@ -616,6 +616,23 @@ static void test_folded(void **state)
     bench_stop(&b);
 }
 
+/* An answer that comes before there is any rx needs no more than the least. */
+static void test_answer_wants_rx(void **state)
+{
+    tenon_request request = request_to("ws://example.com/a/path");
+    bench b;
+    (void)state;
+    bench_client(&b);
+    bench_start(&b, 0, 1024);
+    assert_int_equal(tenon_connect(b.conn, &request), TENON_OK);
+    flush_out(&b);
+    give_text(&b, "HTTP/1.1 101 ");
+    assert_none(&b);
+    assert_int_equal(tenon_wants(b.conn) & TENON_WANTS_RX, TENON_WANTS_RX);
+    assert_int_equal(tenon_rx_needed(b.conn), TENON_RX_MIN);
+    bench_stop(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -638,6 +655,7 @@ int main(void)
         cmocka_unit_test(test_response_behind),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_folded),
+        cmocka_unit_test(test_answer_wants_rx),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

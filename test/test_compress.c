@@ -316,7 +316,7 @@ static void test_reference_that_is_cut(void **state)
                 setup s = setup_of(roles[r]);
                 wire_frame f;
                 pair p;
-                unsigned closes = 0;
+                unsigned closes = 0, ends = 0;
                 s.tx = TENON_TX_MIN;
                 pair_open(&p, &s);
                 assert_int_equal(tenon_send_ref(p.b.conn, TENON_BINARY, noise, sizeof noise, 0, &p), TENON_OK);
@@ -336,8 +336,12 @@ static void test_reference_that_is_cut(void **state)
                     take_out(&p.b, 100);
                 }
                 assert_int_equal(p.b.released, 1);
-                while (way != ABORT && wire_next(&p.b, &f)) /* an abort cuts frames too */
+                while (way != ABORT && wire_next(&p.b, &f)) { /* an abort cuts frames too */
                     closes += (f.first & 0x0f) == 8;
+                    ends += (f.first & 0x88) == 0x80;
+                }
+                if (way == PEER_CLOSE || way == PEER_BREAKS)
+                    assert_int_equal(ends, 0);
                 assert_int_equal(closes, way == PEER_CLOSE || way == PEER_BREAKS || way == OWN_CLOSE);
                 pair_close(&p);
             }
@@ -513,6 +517,10 @@ static void test_wants_deflate(void **state)
             flush_out(&p.b);
             assert_none(&p.b); /* no WRITABLE for it yet */
             assert_int_equal(p.b.released, 0);
+            assert_int_equal(tenon_lend_tx(p.b.conn, NULL, 0), TENON_OK);
+            assert_true(has(&p, TENON_WANTS_TX));
+            assert_int_equal(tenon_lend_tx(p.b.conn, p.b.tx, p.b.tx_size), TENON_OK);
+            assert_false(has(&p, TENON_WANTS_TX));
             lend_blocks(&p, 0);
             assert_false(has(&p, TENON_WANTS_DEFLATE));
             assert_true(has(&p, TENON_WANTS_NEXT));
@@ -525,6 +533,23 @@ static void test_wants_deflate(void **state)
             pair_close(&p);
         }
     }
+}
+
+/* With the block any room at all is worth a try: how much it takes is not known before. */
+static void test_wants_deflate_with_little_room(void **state)
+{
+    setup s = setup_of(TENON_SERVER);
+    pair p;
+    (void)state;
+    s.no_blocks = 1;
+    s.tx = TENON_TX_MIN;
+    pair_open(&p, &s);
+    assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, noise, TENON_TX_MIN - TENON_TX_RESERVE - 5,
+                                TENON_UNCOMPRESSED), TENON_OK);
+    assert_int_equal(tenon_send(p.b.conn, TENON_TEXT, repeated, 100, 0), TENON_ERR_AGAIN);
+    lend_blocks(&p, 0);
+    assert_next(&p.b, TENON_EV_WRITABLE);
+    pair_close(&p);
 }
 
 /* The refusal that came last decides what WRITABLE waits for. */
@@ -589,6 +614,11 @@ static void test_taking_the_block_back(void **state)
         assert_message(&p, 0xc1, "ab", 2, NULL);
         assert_message(&p, 0x81, "cd", 2, NULL);
         assert_message(&p, 0xc2, noise, 3000, NULL);
+        assert_int_equal(tenon_send_part(p.b.conn, TENON_TEXT, "e", 1, 0), TENON_OK);
+        assert_false(has(&p, TENON_FREE_DEFLATE));
+        assert_int_equal(tenon_close(p.b.conn, 1000, NULL, 0), TENON_OK);
+        assert_true(has(&p, TENON_FREE_DEFLATE)); /* nothing follows the Close, not even the rest of it */
+        assert_int_equal(tenon_lend_deflate(p.b.conn, NULL, 0), TENON_OK);
         pair_close(&p);
     }
 }
@@ -837,6 +867,7 @@ static void test_prepared(void **state)
                 s.tx = 65536;
                 pair_open(&p, &s);
                 make_prepared(&m, &p.deflate, bits, repeated, 9000);
+                assert_int_equal(tenon_send_prepared(p.b.conn, &m.message, ways[w] | TENON_RSV2, &p), TENON_ERR_ARG);
                 for (i = 0; i < 5; i++) {
                     uint32_t flags = i == 3 ? ways[w] | TENON_UNCOMPRESSED : ways[w];
                     if (i % 2 == 0)
@@ -1005,6 +1036,96 @@ static void test_random_failure(void **state)
     }
 }
 
+/* How long a message will be is not known: asked for is twice the room that there is. */
+static void test_needs_twice(void **state)
+{
+    setup s = setup_of(TENON_SERVER);
+    uint8_t *packed;
+    size_t size;
+    pair p;
+    (void)state;
+    s.rx = 512;
+    s.max_message = 1u << 20;
+    pair_open(&p, &s);
+    packed = peer_pack(&p, repeated, 3000, &size);
+    give_frame(&p.b, 0xc2, packed, size);
+    free(packed);
+    assert_none(&p.b);
+    assert_true(has(&p, TENON_WANTS_RX));
+    assert_int_equal(tenon_rx_needed(p.b.conn), 2 * (512 - TENON_RX_RESERVE) + TENON_RX_RESERVE);
+    pair_close(&p);
+}
+
+/* What is told lies in rx, which stays until the event is over. */
+static void test_told_in_rx(void **state)
+{
+    setup s = setup_of(TENON_SERVER);
+    uint8_t *packed;
+    size_t size;
+    pair p;
+    (void)state;
+    pair_open(&p, &s);
+    packed = peer_pack(&p, repeated, 300, &size);
+    give_frame(&p.b, 0xc2, packed, size);
+    free(packed);
+    assert_next(&p.b, TENON_EV_DATA);
+    assert_data(&p.b, repeated, 300);
+    assert_int_equal(tenon_lend_rx(p.b.conn, NULL, 0), TENON_ERR_BUSY);
+    assert_none(&p.b);
+    assert_int_equal(tenon_lend_rx(p.b.conn, NULL, 0), TENON_OK);
+    pair_close(&p);
+}
+
+/* What is dropped behind an own Close is gone through at once, up to the peer's. */
+static void test_dropped_at_once(void **state)
+{
+    setup s = setup_of(TENON_SERVER);
+    uint8_t *packed, *octets;
+    size_t size, n;
+    pair p;
+    (void)state;
+    s.flags = TENON_DROP_AFTER_CLOSE;
+    s.rx = TENON_RX_MIN;
+    s.max_message = 1u << 20;
+    pair_open(&p, &s);
+    assert_int_equal(tenon_close(p.b.conn, 1000, NULL, 0), TENON_OK);
+    packed = peer_pack(&p, repeated, 3000, &size);
+    octets = malloc(size + 64);
+    n = peer_frame(TENON_SERVER, octets, 0xc2, packed, size);
+    n += peer_frame(TENON_SERVER, octets + n, 0x88, "\x03\xe8", 2);
+    give(&p.b, octets, n);
+    free(packed);
+    free(octets);
+    assert_next(&p.b, TENON_EV_CLOSE);
+    assert_int_equal(p.b.event.code, 1000);
+    pair_close(&p);
+}
+
+/* A failure of its own between the pieces of a message: what is left of that is dropped,
+ * and the connection ends. */
+static void test_failure_between_pieces(void **state)
+{
+    setup s = setup_of(TENON_CLIENT);
+    uint8_t *packed;
+    size_t size;
+    pair p;
+    (void)state;
+    s.flags = TENON_CHUNKS;
+    s.rx = TENON_RX_MIN;
+    pair_open(&p, &s);
+    packed = peer_pack(&p, repeated, 3000, &size);
+    give_frame(&p.b, 0xc2, packed, size);
+    free(packed);
+    assert_next(&p.b, TENON_EV_DATA);
+    assert_int_equal(p.b.event.flags & TENON_LAST, 0);
+    p.b.random_fails = p.b.random_calls + 1;
+    assert_int_equal(tenon_ping(p.b.conn, "p", 1), TENON_ERR_RANDOM);
+    assert_none(&p.b);
+    run_to_closed(&p.b);
+    assert_int_equal(p.b.event.rule, TENON_RULE_RANDOM);
+    pair_close(&p);
+}
+
 static int refusing_deflate(void *memory, size_t size, unsigned bits, unsigned memory_level, unsigned level)
 {
     (void)memory, (void)size, (void)bits, (void)memory_level, (void)level;
@@ -1135,6 +1256,29 @@ static void test_nothing_agreed(void **state)
     bench_stop(&b);
 }
 
+/* A bit that compression would have, had it been agreed on, is the program's own. */
+static void test_own_bit_where_nothing_was_agreed(void **state)
+{
+    tenon_deflate deflate;
+    bench b;
+    (void)state;
+    memset(&deflate, 0, sizeof deflate);
+    deflate.size = (uint32_t)sizeof deflate;
+    deflate.codec = &tenon_zlib;
+    bench_config(&b, TENON_SERVER);
+    assert_int_equal(tenon_config_deflate(&b.config, &deflate), TENON_OK);
+    bench_start(&b, 512, 512);
+    assert_int_equal(tenon_grant(b.conn, TENON_RSV1, 0, 0), TENON_OK);
+    assert_next(&b, TENON_EV_OPEN);
+    assert_int_equal(tenon_send_part(b.conn, TENON_TEXT, "a", 1, TENON_RSV1), TENON_OK);
+    assert_int_equal(tenon_send_part(b.conn, TENON_TEXT, "b", 1, TENON_LAST), TENON_OK);
+    flush_out(&b);
+    assert_wire(&b, 0x41, "a", 1);
+    assert_wire(&b, 0x80, "b", 1);
+    assert_wire_end(&b);
+    bench_stop(&b);
+}
+
 /* A message that was prepared without its compressed variant goes out as it is. */
 static void test_prepared_plain(void **state)
 {
@@ -1169,6 +1313,7 @@ int main(void)
         cmocka_unit_test(test_frames_of_any_length_fit),
         cmocka_unit_test(test_room_by_a_tight_bound),
         cmocka_unit_test(test_wants_deflate),
+        cmocka_unit_test(test_wants_deflate_with_little_room),
         cmocka_unit_test(test_wants_deflate_no_longer),
         cmocka_unit_test(test_taking_the_block_back),
         cmocka_unit_test(test_taking_the_other_block_back),
@@ -1181,12 +1326,17 @@ int main(void)
         cmocka_unit_test(test_codec_failure),
         cmocka_unit_test(test_codec_failure_before_a_close),
         cmocka_unit_test(test_random_failure),
+        cmocka_unit_test(test_needs_twice),
+        cmocka_unit_test(test_told_in_rx),
+        cmocka_unit_test(test_dropped_at_once),
+        cmocka_unit_test(test_failure_between_pieces),
         cmocka_unit_test(test_standards),
         cmocka_unit_test(test_codec_refuses),
         cmocka_unit_test(test_config_errors),
         cmocka_unit_test(test_wants_both),
         cmocka_unit_test(test_prepared_plain),
         cmocka_unit_test(test_nothing_agreed),
+        cmocka_unit_test(test_own_bit_where_nothing_was_agreed),
     };
     return cmocka_run_group_tests(tests, fill_payloads, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "base.h"
 #include "harness.h"
+
+#include "conn.h"
 
 enum { SERVER = TENON_SERVER, CLIENT = TENON_CLIENT };
 
@@ -1311,6 +1312,261 @@ static void test_no_writable_behind_a_close(void **state)
     bench_stop(&b);
 }
 
+/* What the peer is told of each rule (RFC 6455, 7.4.1; RFC 7692, 7). */
+static void test_code_of_each_rule(void **state)
+{
+    static const struct {
+        uint16_t rule, code;
+    } list[] = {
+        {TENON_RULE_RSV, 1002},          {TENON_RULE_UNFINISHED, 1002},    {TENON_RULE_UTF8, 1007},
+        {TENON_RULE_UTF8_END, 1007},     {TENON_RULE_CLOSE_SIZE, 1002},    {TENON_RULE_CLOSE_CODE, 1002},
+        {TENON_RULE_CLOSE_UTF8, 1007},   {TENON_RULE_MESSAGE_SIZE, 1009},  {TENON_RULE_FRAGMENTS, 1008},
+        {TENON_RULE_CONTROL_FLOOD, 1008}, {TENON_RULE_DEFLATE, 1007},      {TENON_RULE_DEFLATE_END, 1007},
+        {TENON_RULE_DEFLATE_EMPTY, 1007}, {TENON_RULE_CODEC, 1011},        {TENON_RULE_IDLE_TIMEOUT, 1001}};
+    size_t i;
+    (void)state;
+    for (i = 0; i < COUNT_OF(list); i++) {
+        bench b;
+        bench_open(&b, CLIENT);
+        tenon_conn_fail(b.conn, list[i].rule, 0);
+        assert_failed(&b, list[i].rule, 0, list[i].code);
+        bench_stop(&b);
+    }
+}
+
+/* Of a large tx so much is used that sums of two places still fit into 32 bits. */
+static void test_tx_used(void **state)
+{
+#if SIZE_MAX > UINT32_MAX
+    static const size_t rings[] = {UINT32_MAX / 4, UINT32_MAX / 2 - 1, UINT32_MAX / 2, (size_t)UINT32_MAX / 2 + 1,
+                                   UINT32_MAX, (size_t)UINT32_MAX + 600};
+    uint8_t tx[TENON_TX_MIN];
+    size_t i;
+    for (i = 0; i < COUNT_OF(rings); i++) {
+        bench b;
+        bench_config(&b, SERVER);
+        bench_open_sized(&b, 256, 0);
+        assert_int_equal(tenon_lend_tx(b.conn, tx, rings[i] + TENON_TX_RESERVE), TENON_OK);
+        assert_int_equal(b.conn->queue.size, rings[i] < UINT32_MAX / 2 ? rings[i] : UINT32_MAX / 2);
+        bench_stop(&b);
+    }
+#endif
+    (void)state;
+}
+
+/* Octets that wanted rx, and come again with the rest of the message, want none. */
+static void test_wants_rx_no_longer(void **state)
+{
+    uint8_t octets[16];
+    size_t n = peer_frame(CLIENT, octets, 0x82, "Hello", 5), left;
+    const void *rest;
+    bench b;
+    (void)state;
+    bench_config(&b, CLIENT);
+    bench_open_sized(&b, 0, 512);
+    give(&b, octets, n - 2);
+    assert_none(&b);
+    assert_int_equal(tenon_wants(b.conn), TENON_WANTS_RX);
+    assert_int_equal(tenon_unlend(b.conn, &rest, &left), TENON_OK);
+    assert_int_equal(left, 3);
+    give(&b, octets + n - 5, 5);
+    assert_next(&b, TENON_EV_DATA);
+    assert_data(&b, "Hello", 5);
+    assert_none(&b);
+    assert_int_equal(tenon_wants(b.conn), TENON_WANTS_READ);
+    bench_stop(&b);
+}
+
+/* An event that is dropped cannot be kept, one that was told in a straight line neither. */
+static void test_abort_leaves_no_event(void **state)
+{
+    bench b;
+    (void)state;
+    bench_open(&b, SERVER);
+    give_frame(&b, 0x82, "Hello", 5);
+    assert_next(&b, TENON_EV_DATA);
+    assert_int_equal(tenon_abort(b.conn, TENON_LOCAL), TENON_OK);
+    assert_int_equal(tenon_again(b.conn), TENON_ERR_STATE);
+    assert_next(&b, TENON_EV_CLOSED);
+    bench_stop(&b);
+}
+
+/* What an abort drops asks for nothing any more: rx for a message, tx for a Close, room
+ * for a Pong. */
+static void test_abort_wants_nothing(void **state)
+{
+    uint8_t octets[16];
+    size_t n = peer_frame(CLIENT, octets, 0x82, "Hello", 5);
+    int way;
+    (void)state;
+    for (way = 0; way < 3; way++) {
+        bench b;
+        bench_config(&b, CLIENT);
+        bench_open_sized(&b, way == 0 ? 0 : 256, way == 1 ? 0 : 512);
+        while (way == 2 && tenon_send(b.conn, TENON_BINARY, NULL, 0, 0) == TENON_OK) {
+        }
+        if (way == 0) {
+            give(&b, octets, n - 1);
+        } else if (way == 1) {
+            give_frame(&b, 0x88, "\x03\xe8", 2);
+            assert_next(&b, TENON_EV_CLOSE);
+        } else {
+            give_frame(&b, 0x89, octets, n);
+            assert_next(&b, TENON_EV_PING);
+        }
+        assert_none(&b);
+        assert_int_equal(tenon_wants(b.conn) & (TENON_WANTS_RX | TENON_WANTS_TX),
+                         way == 0 ? TENON_WANTS_RX : way == 1 ? TENON_WANTS_TX : 0);
+        assert_int_equal(tenon_abort(b.conn, TENON_LOCAL), TENON_OK);
+        assert_int_equal(tenon_wants(b.conn), TENON_WANTS_NEXT);
+        assert_int_equal(tenon_lend_tx(b.conn, NULL, 0), TENON_OK);
+        assert_next(&b, TENON_EV_CLOSED);
+        bench_stop(&b);
+    }
+}
+
+/* Events have what is theirs, and nothing of the one before. */
+static void test_opcode_is_of_data(void **state)
+{
+    bench b;
+    (void)state;
+    bench_open(&b, SERVER);
+    give_frame(&b, 0x02, "a", 1);
+    assert_none(&b);
+    give_frame(&b, 0x80, "b", 1);
+    assert_next(&b, TENON_EV_DATA);
+    assert_int_equal(b.event.opcode, TENON_BINARY);
+    assert_none(&b);
+    give_frame(&b, 0x89, "p", 1);
+    assert_next(&b, TENON_EV_PING);
+    assert_int_equal(b.event.opcode, 0);
+    bench_stop(&b);
+}
+
+/* A rule is told as broken once the good octets before it are: not while they are. */
+static void test_ending_of_bad_text(void **state)
+{
+    bench b;
+    tenon_event ending;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.flags = TENON_CHUNKS;
+    bench_open_sized(&b, 256, 512);
+    assert_int_equal(tenon_close(b.conn, 1000, NULL, 0), TENON_OK);
+    give_frame(&b, 0x81, "a\xff", 2);
+    assert_next(&b, TENON_EV_DATA);
+    assert_data(&b, "a", 1);
+    assert_int_equal(tenon_ending(b.conn, &ending), TENON_EVENT);
+    assert_int_equal(ending.rule, TENON_RULE_NONE);
+    assert_int_equal(ending.offset, 0);
+    assert_none(&b);
+    assert_int_equal(tenon_ending(b.conn, &ending), TENON_EVENT);
+    assert_int_equal(ending.rule, TENON_RULE_UTF8);
+    assert_int_equal(ending.offset, 7);
+    bench_stop(&b);
+}
+
+/* An octet that nobody has looked at is looked at before more is read. */
+static void test_one_octet_is_input(void **state)
+{
+    bench b;
+    (void)state;
+    bench_open(&b, SERVER);
+    assert_int_equal(tenon_wants(b.conn), TENON_WANTS_READ);
+    give(&b, "\x81", 1);
+    assert_int_equal(tenon_wants(b.conn), TENON_WANTS_NEXT);
+    assert_int_equal(tenon_recv(b.conn, b.lent, 1), TENON_ERR_BUSY);
+    assert_none(&b);
+    assert_int_equal(tenon_wants(b.conn), TENON_WANTS_READ);
+    bench_stop(&b);
+}
+
+/* All was taken, and a Pong or a Close waits for the room that comes with RELEASED: the
+ * sending side is not over before that. */
+static void test_shut_waits(void **state)
+{
+    uint8_t data[184] = {0};
+    int pong;
+    (void)state;
+    for (pong = 0; pong < 2; pong++) {
+        bench b;
+        bench_config(&b, SERVER);
+        bench_open_sized(&b, 256, TENON_TX_MIN);
+        assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, data, 1, 0, &b), TENON_OK);
+        assert_int_equal(tenon_send(b.conn, TENON_BINARY, data, sizeof data, 0), TENON_OK);
+        assert_int_equal(tenon_close(b.conn, TENON_CLOSE_NONE, NULL, 0), TENON_OK);
+        if (pong) {
+            give_frame(&b, 0x89, data, 100);
+            assert_next(&b, TENON_EV_PING);
+            assert_none(&b);
+        }
+        give(&b, "\xff", 1);
+        assert_none(&b);
+        flush_out(&b);
+        assert_int_equal((tenon_wants(b.conn) & TENON_WANTS_SHUT_WR) != 0, !pong);
+        assert_next(&b, TENON_EV_RELEASED);
+        assert_none(&b);
+        flush_out(&b);
+        assert_int_equal(tenon_wants(b.conn) & TENON_WANTS_SHUT_WR, TENON_WANTS_SHUT_WR);
+        assert_wire(&b, 0x82, data, 1);
+        assert_wire(&b, 0x82, data, sizeof data);
+        assert_wire(&b, 0x88, NULL, 0);
+        if (pong)
+            assert_wire(&b, 0x8a, data, 100);
+        assert_wire_end(&b);
+        bench_stop(&b);
+    }
+}
+
+/* A Close that waits so is not overtaken either. */
+static void test_shut_waits_for_close(void **state)
+{
+    uint8_t data[TENON_CONTROL_MAX] = {0};
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    bench_open_sized(&b, 256, TENON_TX_MIN);
+    assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, data, 1, 0, &b), TENON_OK);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, data, 60, 0), TENON_OK);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, data, 125, 0), TENON_OK);
+    assert_int_equal(tenon_close(b.conn, 1000, (const char *)data, TENON_REASON_MAX), TENON_OK);
+    give(&b, "\xff", 1);
+    assert_none(&b);
+    flush_out(&b);
+    assert_int_equal(tenon_wants(b.conn) & TENON_WANTS_SHUT_WR, 0);
+    assert_next(&b, TENON_EV_RELEASED);
+    assert_none(&b);
+    flush_out(&b);
+    assert_int_equal(tenon_wants(b.conn) & TENON_WANTS_SHUT_WR, TENON_WANTS_SHUT_WR);
+    bench_stop(&b);
+}
+
+/* The reason moves along, the shortest and the longest, and is there for CLOSED. */
+static void test_reason_moves(void **state)
+{
+    static const size_t sizes[] = {1, 3, TENON_REASON_MAX};
+    uint8_t payload[TENON_CONTROL_MAX] = {0x03, 0xe8}, rx[TENON_RX_MIN];
+    size_t i;
+    (void)state;
+    memset(payload + 2, 'r', TENON_REASON_MAX - 1);
+    payload[TENON_CONTROL_MAX - 1] = '!';
+    for (i = 0; i < COUNT_OF(sizes); i++) {
+        bench b;
+        bench_config(&b, SERVER);
+        bench_open_sized(&b, TENON_RX_MIN, 512);
+        payload[1 + sizes[i]] = '!';
+        give_frame(&b, 0x88, payload, 2 + sizes[i]);
+        assert_next(&b, TENON_EV_CLOSE);
+        assert_none(&b);
+        memset(rx, 0xee, sizeof rx);
+        assert_int_equal(tenon_lend_rx(b.conn, rx, sizeof rx), TENON_OK);
+        memset(b.rx, 0xee, TENON_RX_MIN);
+        run_to_closed(&b);
+        assert_data(&b, payload + 2, sizes[i]);
+        bench_stop(&b);
+    }
+}
+
 /* What waited in the queue that an end has emptied goes into no other. */
 static void test_lend_tx_after_the_end(void **state)
 {
@@ -1387,6 +1643,17 @@ int main(void)
         cmocka_unit_test(test_rx_in_place),
         cmocka_unit_test(test_abort_at_open),
         cmocka_unit_test(test_no_writable_behind_a_close),
+        cmocka_unit_test(test_reason_moves),
+        cmocka_unit_test(test_code_of_each_rule),
+        cmocka_unit_test(test_abort_leaves_no_event),
+        cmocka_unit_test(test_tx_used),
+        cmocka_unit_test(test_wants_rx_no_longer),
+        cmocka_unit_test(test_abort_wants_nothing),
+        cmocka_unit_test(test_opcode_is_of_data),
+        cmocka_unit_test(test_ending_of_bad_text),
+        cmocka_unit_test(test_one_octet_is_input),
+        cmocka_unit_test(test_shut_waits),
+        cmocka_unit_test(test_shut_waits_for_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

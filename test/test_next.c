@@ -181,7 +181,7 @@ static void test_limit(void **state)
     size_t limit, n;
     (void)state;
     memset(payload, 'x', sizeof payload);
-    for (limit = 1; limit < 300; limit += limit == 100 ? 1 : limit > 123 && limit < 130 ? 1 : 23) {
+    for (limit = 1; limit < 300; limit += limit >= 123 && limit < 130 ? 1 : 2) {
         for (n = limit; n <= limit + 1; n++) {
             bench b;
             bench_config(&b, TENON_SERVER);
@@ -210,6 +210,10 @@ static void test_again(void **state)
     (void)state;
     for (r = 0; r < COUNT_OF(roles); r++) {
         bench_open(&b, roles[r]);
+        assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, "r", 1, 0, (void *)UINTPTR_MAX), TENON_OK);
+        flush_out(&b);
+        assert_next(&b, TENON_EV_RELEASED); /* its cookie is nothing that a message has */
+        assert_none(&b);
         for (i = 0; i < 2; i++) {
             give_frame(&b, 0x81, "Hello", 5);
             assert_next(&b, TENON_EV_DATA);
@@ -314,6 +318,9 @@ static void test_again_released(void **state)
     assert_int_equal(tenon_wants(b.conn) & TENON_WANTS_NEXT, TENON_WANTS_NEXT);
     assert_next(&b, TENON_EV_RELEASED);
     assert_ptr_equal(b.event.cookie, &b);
+    assert_int_equal(b.event.flags, 0);
+    assert_int_equal(b.event.size, 0);
+    assert_int_equal(b.event.frame_size, 0);
     assert_next(&b, TENON_EV_DATA);
     assert_data(&b, payload, sizeof payload);
     assert_int_equal(tenon_send(b.conn, TENON_BINARY, b.event.data, b.event.size, 0), TENON_OK);
@@ -353,6 +360,35 @@ static void test_again_pong(void **state)
     assert_wire(&b, 0x82, "a", 1);
     assert_wire_end(&b);
     bench_stop(&b);
+}
+
+/* What waits for the room that a RELEASED has made keeps tx: it is not in the queue yet. */
+static void test_released_room_is_taken(void **state)
+{
+    char data[100];
+    int closes;
+    (void)state;
+    memset(data, 'd', sizeof data);
+    for (closes = 0; closes < 2; closes++) {
+        bench b;
+        bench_config(&b, TENON_SERVER);
+        bench_open_sized(&b, 256, 512);
+        assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, "r", 1, 0, &b), TENON_OK);
+        while (tenon_send(b.conn, TENON_BINARY, NULL, 0, 0) == TENON_OK) {
+        }
+        if (closes) {
+            assert_int_equal(tenon_close(b.conn, 1000, data, sizeof data), TENON_OK);
+        } else {
+            give_frame(&b, 0x89, data, sizeof data);
+            assert_next(&b, TENON_EV_PING);
+        }
+        flush_out(&b);
+        assert_next(&b, TENON_EV_RELEASED);
+        assert_int_equal(tenon_lend_tx(b.conn, NULL, 0), TENON_ERR_BUSY);
+        assert_int_equal(next(&b), closes ? 0 : TENON_EV_WRITABLE);
+        assert_true(tenon_queued(b.conn) > 0);
+        bench_stop(&b);
+    }
 }
 
 /* A message makes room for control frames, and lets rx be taken back. */
@@ -580,6 +616,27 @@ static void test_straight_line_is_taken(void **state)
     }
 }
 
+/* An echo stays on it: what was acknowledged in between is nothing to tell. */
+static void test_straight_line_of_an_echo(void **state)
+{
+    size_t r;
+    int i;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        bench b;
+        bench_open(&b, roles[r]);
+        for (i = 0; i < 3; i++) {
+            give_frame(&b, 0x82, "echo", 4);
+            assert_next(&b, TENON_EV_DATA);
+            assert_int_equal(b.conn->bits & BIT_LONE, BIT_LONE);
+            assert_int_equal(tenon_send(b.conn, TENON_BINARY, b.event.data, b.event.size, 0), TENON_OK);
+            assert_none(&b);
+            flush_out(&b);
+        }
+        bench_stop(&b);
+    }
+}
+
 /* Sixteen bits for what fits into seven (RFC 6455, 5.2). */
 static void test_length_that_is_not_the_shortest(void **state)
 {
@@ -677,6 +734,7 @@ int main(void)
         cmocka_unit_test(test_lent),   cmocka_unit_test(test_order),  cmocka_unit_test(test_between),
         cmocka_unit_test(test_leaves), cmocka_unit_test(test_again_released),
         cmocka_unit_test(test_again_pong),
+        cmocka_unit_test(test_released_room_is_taken),
         cmocka_unit_test(test_extended_mask),
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_long_inside_a_message),
@@ -685,6 +743,7 @@ int main(void)
         cmocka_unit_test(test_what_looks_like_a_length),
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_straight_line_is_taken),
+        cmocka_unit_test(test_straight_line_of_an_echo),
         cmocka_unit_test(test_none_inside_a_message),
         cmocka_unit_test(test_length_that_is_not_the_shortest),
     };

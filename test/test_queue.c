@@ -394,6 +394,48 @@ static void test_out_without_room(void **state)
     assert_int_equal(tenon_queue_sent(&queue, 5), TENON_OK);
 }
 
+/* What was offered and then dropped cannot be acknowledged, and its room is free; with one
+ * reference in it, or with none. */
+static void test_drop_of_what_was_offered(void **state)
+{
+    uint8_t ring[128];
+    tenon_queue queue;
+    tenon_iov iov[4];
+    int with;
+    (void)state;
+    for (with = 0; with < 2; with++) {
+        tenon_queue_init(&queue, ring, sizeof ring);
+        tenon_queue_put(&queue, "Hello", 5);
+        if (with)
+            tenon_queue_put_ref(&queue, "there", 5, cookies, 1);
+        assert_int_equal(tenon_queue_out(&queue, iov, COUNT_OF(iov)), 1 + with);
+        tenon_queue_drop(&queue);
+        assert_int_equal(tenon_queue_sent(&queue, 1), TENON_ERR_ACK);
+        assert_int_equal(queue.pending, 0);
+        assert_int_equal(queue.done, with);
+        if (with)
+            assert_ptr_equal(tenon_queue_release(&queue), cookies);
+        assert_int_equal(tenon_queue_room(&queue), sizeof ring);
+    }
+    /* octets that nobody wants back, and the mark that gives a cookie back */
+    tenon_queue_init(&queue, ring, sizeof ring);
+    tenon_queue_put_ref(&queue, "there", 5, NULL, 0);
+    tenon_queue_put_ref(&queue, NULL, 0, cookies + 1, 1);
+    tenon_queue_drop(&queue);
+    assert_int_equal(queue.done, 1);
+    assert_ptr_equal(tenon_queue_release(&queue), cookies + 1);
+    assert_int_equal(tenon_queue_room(&queue), sizeof ring);
+    /* one of which a part was taken leaves nothing to the next */
+    tenon_queue_put_ref(&queue, "there", 5, cookies, 1);
+    assert_int_equal(tenon_queue_out(&queue, iov, COUNT_OF(iov)), 1);
+    assert_int_equal(tenon_queue_sent(&queue, 2), TENON_OK);
+    tenon_queue_drop(&queue);
+    assert_ptr_equal(tenon_queue_release(&queue), cookies);
+    tenon_queue_put_ref(&queue, "again", 5, cookies, 1);
+    assert_int_equal(tenon_queue_out(&queue, iov, COUNT_OF(iov)), 1);
+    assert_int_equal(iov[0].size, 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,6 +444,7 @@ int main(void)
         cmocka_unit_test(test_ack),
         cmocka_unit_test(test_mark),
         cmocka_unit_test(test_drop),
+        cmocka_unit_test(test_drop_of_what_was_offered),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_out_without_room),

@@ -5,6 +5,8 @@
 
 #include "harness.h"
 
+#include "conn.h"
+
 #include <sys/mman.h>
 
 enum { SERVER = TENON_SERVER, CLIENT = TENON_CLIENT };
@@ -216,6 +218,27 @@ static void test_own_pong(void **state)
     assert_int_equal(tenon_close(b.conn, 1000, NULL, 0), TENON_OK);
     flush_out(&b);
     assert_pong(&b, number, 4, 0); /* a Close that went out is no Ping */
+    bench_stop(&b);
+}
+
+/* All octets of the number count, though it takes a long life to get there. */
+static void test_own_pong_of_a_long_life(void **state)
+{
+    static const uint8_t number[4] = {0x81, 0x42, 0x23, 0x14};
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.ping_ms = 1000;
+    bench_open_sized(&b, 512, 512);
+    b.conn->ping_number = 0x81422313;
+    assert_int_equal(tenon_tick(b.conn, 0), TENON_OK);
+    assert_none(&b);
+    assert_int_equal(tenon_tick(b.conn, 1000), TENON_OK);
+    assert_none(&b);
+    flush_out(&b);
+    assert_int_equal(tenon_tick(b.conn, 1040), TENON_OK);
+    assert_wire(&b, 0x89, number, 4);
+    assert_pong(&b, number, 4, 1);
     bench_stop(&b);
 }
 
@@ -493,6 +516,43 @@ static void test_control_wants_rx(void **state)
     give_frame(&b, 0x88, NULL, 0);
     assert_next(&b, TENON_EV_CLOSE);
     assert_int_equal(b.event.code, TENON_CLOSE_NONE);
+    bench_stop(&b);
+}
+
+/* A header alone leaves nothing in rx, nor does a piece that was told: it may be taken
+ * back there, and a payload that then lies whole needs none. */
+static void test_rx_between_pieces(void **state)
+{
+    uint8_t octets[64];
+    size_t n;
+    bench b;
+    (void)state;
+    bench_open(&b, SERVER);
+    n = peer_frame(SERVER, octets, 0x89, "abc", 3);
+    give(&b, octets, n - 3);
+    assert_none(&b);
+    assert_int_equal(tenon_lend_rx(b.conn, NULL, 0), TENON_OK);
+    give(&b, octets + n - 3, 3);
+    assert_next(&b, TENON_EV_PING);
+    assert_data(&b, "abc", 3);
+    assert_ptr_equal(b.event.data, b.lent);
+    bench_stop(&b);
+    bench_config(&b, SERVER);
+    b.config.flags = TENON_CHUNKS;
+    bench_open_sized(&b, 256, 512);
+    n = peer_frame(SERVER, octets, 0x01, "abcdef", 6);
+    assert_int_equal(tenon_recv_const(b.conn, octets, n - 3), TENON_OK);
+    assert_next(&b, TENON_EV_DATA);
+    assert_data(&b, "abc", 3);
+    assert_none(&b);
+    assert_int_equal(tenon_lend_rx(b.conn, NULL, 0), TENON_OK);
+    assert_int_equal(tenon_recv_const(b.conn, octets + n - 3, 3), TENON_OK);
+    assert_none(&b);
+    assert_int_equal(tenon_lend_rx(b.conn, b.rx, 256), TENON_OK);
+    assert_next(&b, TENON_EV_DATA);
+    assert_data(&b, "def", 3);
+    assert_none(&b);
+    assert_int_equal(tenon_lend_rx(b.conn, NULL, 0), TENON_OK); /* between two frames, too */
     bench_stop(&b);
 }
 
@@ -1194,6 +1254,15 @@ static void test_order(void **state)
         assert_failed(&b, TENON_RULE_UNFINISHED, 5, 1002);
         bench_stop(&b);
     }
+    for (i = 3; i <= 7; i++) { /* what is reserved has no place in the order */
+        uint8_t first = (uint8_t)(0x80 | i);
+        bench_open(&b, CLIENT);
+        give_frame(&b, 0x01, "a", 1);
+        assert_none(&b);
+        give(&b, &first, 1);
+        assert_failed(&b, TENON_RULE_OPCODE, 3, 1002);
+        bench_stop(&b);
+    }
     bench_open(&b, CLIENT);
     give_frame(&b, 0x01, "a", 1);
     assert_none(&b);
@@ -1329,6 +1398,49 @@ static void test_close_reason(void **state)
             assert_none(&b);
             give(&b, octets + cut, n - cut);
             assert_failed(&b, TENON_RULE_CLOSE_UTF8, 4 + list[i].bad, 1007);
+            bench_stop(&b);
+        }
+    }
+}
+
+/* A reason of one octet is one, and none is nowhere. */
+static void test_close_reason_short(void **state)
+{
+    bench b;
+    (void)state;
+    bench_open(&b, CLIENT);
+    give_frame(&b, 0x88, "\x03\xe8!", 3);
+    assert_next(&b, TENON_EV_CLOSE);
+    assert_data(&b, "!", 1);
+    bench_stop(&b);
+    bench_open(&b, CLIENT);
+    give_frame(&b, 0x88, "\x03\xe8", 2);
+    assert_next(&b, TENON_EV_CLOSE);
+    assert_null(b.event.data);
+    run_to_closed(&b);
+    assert_null(b.event.data);
+    bench_stop(&b);
+}
+
+/* A bad code is refused at every cut, its own middle included; what is lent behind it is
+ * thrown away at once. */
+/* covers: 6455-5.5.1-19 */
+static void test_close_code_cut(void **state)
+{
+    static const uint8_t code[2] = {0x03, 0xed};
+    size_t r, cut;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        uint8_t octets[64];
+        size_t n = peer_frame(roles[r], octets, 0x88, code, 2), end = n;
+        n += peer_frame(roles[r], octets + n, 0x89, "p", 1);
+        for (cut = 0; cut < end; cut++) {
+            bench b;
+            bench_open(&b, roles[r]);
+            give(&b, octets, cut);
+            assert_none(&b);
+            give(&b, octets + cut, n - cut);
+            assert_failed(&b, TENON_RULE_CLOSE_CODE, end - 1, 1002);
             bench_stop(&b);
         }
     }
@@ -1494,21 +1606,22 @@ static void test_empty_fragments_without_rx(void **state)
 /* Pieces of masked octets that must not be written need rx to be unmasked in. */
 static void test_chunks_of_const_want_rx(void **state)
 {
-    uint8_t octets[32], rx[TENON_RX_MIN];
-    size_t n = peer_frame(SERVER, octets, 0x82, "Hello", 5);
+    uint8_t data[1000], octets[1020], rx[TENON_RX_MIN];
+    size_t n;
     bench b;
     (void)state;
+    fill(data, sizeof data);
+    n = peer_frame(SERVER, octets, 0x82, data, sizeof data);
     bench_config(&b, SERVER);
     b.config.flags = TENON_CHUNKS;
     bench_open_sized(&b, 0, 512);
     assert_int_equal(tenon_recv_const(b.conn, octets, n), TENON_OK);
     assert_none(&b);
     assert_int_equal(tenon_wants(b.conn), TENON_WANTS_RX);
-    assert_int_equal(tenon_rx_needed(b.conn), TENON_RX_MIN);
+    assert_int_equal(tenon_rx_needed(b.conn), TENON_RX_MIN); /* however long the frame is */
     assert_int_equal(tenon_lend_rx(b.conn, rx, sizeof rx), TENON_OK);
     assert_next(&b, TENON_EV_DATA);
-    assert_data(&b, "Hello", 5);
-    assert_none(&b);
+    assert_data(&b, data, sizeof rx - TENON_RX_RESERVE);
     bench_stop(&b);
 }
 
@@ -1536,6 +1649,34 @@ static void test_dropped_wants_little_rx(void **state)
     bench_stop(&b);
 }
 
+/* The limits that hold where none is set: 65536 frames of a message, and as many control
+ * frames in a row. */
+static void test_standard_counts(void **state)
+{
+    enum { COUNT = 65536 };
+    static uint8_t octets[2 * (COUNT + 1)];
+    int control;
+    size_t i;
+    (void)state;
+    for (control = 0; control < 2; control++) {
+        bench b;
+        bench_open(&b, CLIENT);
+        for (i = 0; i <= COUNT; i++) {
+            octets[2 * i] = control ? 0x8a : i == 0 ? 0x02 : 0x00;
+            octets[2 * i + 1] = 0;
+        }
+        give(&b, octets, sizeof octets);
+        for (i = 0; control && i < COUNT; i++)
+            assert_next(&b, TENON_EV_PONG);
+        assert_none(&b);
+        assert_int_equal(b.stats.frames_in, COUNT);
+        run_to_closed(&b);
+        assert_int_equal(b.event.rule, control ? TENON_RULE_CONTROL_FLOOD : TENON_RULE_FRAGMENTS);
+        assert_int_equal(b.event.offset, 2 * COUNT);
+        bench_stop(&b);
+    }
+}
+
 /* A message that a limit allows and no rx can hold: asked for is more than there can be. */
 static void test_needs_more_than_there_can_be(void **state)
 {
@@ -1551,6 +1692,15 @@ static void test_needs_more_than_there_can_be(void **state)
     assert_none(&b);
     assert_int_equal(tenon_wants(b.conn), TENON_WANTS_RX);
     assert_true(tenon_rx_needed(b.conn) == SIZE_MAX);
+    bench_stop(&b);
+    bench_config(&b, SERVER);
+    b.config.max_message = TENON_OFF;
+    bench_open_sized(&b, 512, 512);
+    give(&b, octets, header(SERVER, octets, 0x82, UINT32_MAX - TENON_RX_RESERVE));
+    assert_none(&b);
+    give(&b, "abc", 3);
+    assert_none(&b);
+    assert_true(tenon_rx_needed(b.conn) == UINT32_MAX); /* the largest rx that is used */
     bench_stop(&b);
 }
 
@@ -1589,6 +1739,7 @@ int main(void)
         cmocka_unit_test(test_copies),
         cmocka_unit_test(test_wants_rx),
         cmocka_unit_test(test_control_wants_rx),
+        cmocka_unit_test(test_rx_between_pieces),
         cmocka_unit_test(test_relend),
         cmocka_unit_test(test_relend_small),
         cmocka_unit_test(test_relend_chunks),
@@ -1612,6 +1763,8 @@ int main(void)
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_close_codes),
         cmocka_unit_test(test_close_reason),
+        cmocka_unit_test(test_close_reason_short),
+        cmocka_unit_test(test_close_code_cut),
         cmocka_unit_test(test_after_close),
         cmocka_unit_test(test_after_own_close),
         cmocka_unit_test(test_rsv_of_an_empty_first_frame),
@@ -1619,9 +1772,11 @@ int main(void)
         cmocka_unit_test(test_empty_fragments_without_rx),
         cmocka_unit_test(test_chunks_of_const_want_rx),
         cmocka_unit_test(test_dropped_wants_little_rx),
+        cmocka_unit_test(test_standard_counts),
         cmocka_unit_test(test_frame_in_a_payload),
         cmocka_unit_test(test_limit_of_each),
         cmocka_unit_test(test_own_pong),
+        cmocka_unit_test(test_own_pong_of_a_long_life),
         cmocka_unit_test(test_control_has_no_rsv),
         cmocka_unit_test(test_needs_more_than_there_can_be),
     };

@@ -122,6 +122,8 @@ static void test_parts(void **state)
         assert_int_equal(tenon_send_part(b.conn, TENON_TEXT, "a\xf0\x9f", 3, 0), TENON_OK); /* cut in a code point */
         assert_int_equal(tenon_ping(b.conn, "p", 1), TENON_OK);
         assert_int_equal(tenon_send(b.conn, TENON_TEXT, "x", 1, 0), TENON_ERR_STATE);
+        assert_int_equal(tenon_send(b.conn, TENON_TEXT, "x", 1, TENON_TRUSTED), TENON_ERR_STATE);
+        assert_int_equal(tenon_send(b.conn, TENON_BINARY, "x", 1, 0), TENON_ERR_STATE);
         assert_int_equal(tenon_send_ref(b.conn, TENON_TEXT, "x", 1, 0, NULL), TENON_ERR_STATE);
         assert_int_equal(tenon_send_part(b.conn, TENON_BINARY, "x", 1, 0), TENON_ERR_ARG);
         assert_int_equal(tenon_send_part(b.conn, TENON_TEXT, "x", 1, 0), TENON_ERR_UTF8);
@@ -512,6 +514,33 @@ static void test_random_ref(void **state)
     bench_stop(&b);
 }
 
+/* Nothing goes out behind a failure, not even a reference that waited in front of it for
+ * room and would make a single frame; nothing is told either. */
+static void test_random_behind_a_reference(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, CLIENT);
+    bench_open_sized(&b, 256, 512);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, pattern, 100, 0), TENON_OK);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, pattern, 100, 0), TENON_OK);
+    assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, pattern, 100, 0, &b), TENON_OK);
+    b.random_fails = b.random_calls + 1;
+    give_frame(&b, 0x89, "p", 1);
+    assert_next(&b, TENON_EV_PING);
+    assert_none(&b);
+    assert_int_equal(tenon_state(b.conn), TENON_CLOSING);
+    give_frame(&b, 0x81, "x", 1);
+    assert_none(&b);
+    run_to_closed(&b);
+    assert_int_equal(b.event.rule, TENON_RULE_RANDOM);
+    assert_wire(&b, 0x82, pattern, 100);
+    assert_wire(&b, 0x82, pattern, 100);
+    assert_wire_end(&b);
+    assert_int_equal(b.released, 1);
+    bench_stop(&b);
+}
+
 /* -------------------------------------------------------------------- room */
 
 /* AGAIN exactly when the room is one octet short, WRITABLE exactly when it is not. */
@@ -691,20 +720,60 @@ static void test_rsv(void **state)
  * goes on checking others. */
 static void test_relay_parts(void **state)
 {
+    static const uint32_t bits[] = {TENON_RSV1, TENON_RSV2, TENON_RSV3};
+    size_t i;
+    (void)state;
+    for (i = 0; i < COUNT_OF(bits); i++) {
+        bench b;
+        bench_config(&b, SERVER);
+        b.config.flags = TENON_RELAY;
+        bench_start(&b, 256, 1024);
+        assert_int_equal(tenon_grant(b.conn, bits[i], 0, 0), TENON_OK);
+        assert_next(&b, TENON_EV_OPEN);
+        assert_none(&b);
+        assert_int_equal(tenon_send_part(b.conn, TENON_TEXT, "\xf2\x48", 2, bits[i]), TENON_OK);
+        assert_int_equal(tenon_send_part(b.conn, TENON_TEXT, "\xcd\xc9\xc9", 3, 0), TENON_OK);
+        assert_int_equal(tenon_send_part(b.conn, TENON_TEXT, "\x07", 1, TENON_LAST), TENON_OK);
+        assert_int_equal(tenon_send_part(b.conn, TENON_TEXT, "\xcd\xc9", 2, 0), TENON_ERR_UTF8);
+        assert_int_equal(tenon_send(b.conn, TENON_TEXT, "\xcd\xc9", 2, 0), TENON_ERR_UTF8);
+        assert_int_equal(tenon_send(b.conn, TENON_TEXT, "\xcd\xc9", 2, bits[i]), TENON_OK);
+        bench_stop(&b);
+    }
+}
+
+/* Trust ends with the part that it was given for: the next message begins between two
+ * characters, whatever was seen of this one. */
+static void test_trusted_end(void **state)
+{
+    bench b;
+    (void)state;
+    bench_open(&b, SERVER);
+    assert_int_equal(tenon_send_part(b.conn, TENON_TEXT, "\xc3", 1, 0), TENON_OK);
+    assert_int_equal(tenon_send_part(b.conn, TENON_TEXT, "\xa4", 1, TENON_LAST | TENON_TRUSTED), TENON_OK);
+    assert_int_equal(tenon_send_part(b.conn, TENON_TEXT, "a", 1, TENON_LAST), TENON_OK);
+    bench_stop(&b);
+}
+
+/* A reference that was refused because a Pong waits is worth a try as soon as that is in
+ * the queue, and there is any room at all. */
+static void test_ref_behind_a_pong(void **state)
+{
+    enum { RING = TENON_TX_MIN - TENON_TX_RESERVE, PONG = 2 + TENON_CONTROL_MAX };
     bench b;
     (void)state;
     bench_config(&b, SERVER);
-    b.config.flags = TENON_RELAY;
-    bench_start(&b, 256, 1024);
-    assert_int_equal(tenon_grant(b.conn, TENON_RSV1, 0, 0), TENON_OK);
-    assert_next(&b, TENON_EV_OPEN);
+    bench_open_sized(&b, 256, TENON_TX_MIN);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, pattern, RING - 4, 0), TENON_OK);
+    give_frame(&b, 0x89, pattern, TENON_CONTROL_MAX);
+    assert_next(&b, TENON_EV_PING);
     assert_none(&b);
-    assert_int_equal(tenon_send_part(b.conn, TENON_TEXT, "\xf2\x48", 2, TENON_RSV1), TENON_OK);
-    assert_int_equal(tenon_send_part(b.conn, TENON_TEXT, "\xcd\xc9\xc9", 3, 0), TENON_OK);
-    assert_int_equal(tenon_send_part(b.conn, TENON_TEXT, "\x07", 1, TENON_LAST), TENON_OK);
-    assert_int_equal(tenon_send_part(b.conn, TENON_TEXT, "\xcd\xc9", 2, 0), TENON_ERR_UTF8);
-    assert_int_equal(tenon_send(b.conn, TENON_TEXT, "\xcd\xc9", 2, 0), TENON_ERR_UTF8);
-    assert_int_equal(tenon_send(b.conn, TENON_TEXT, "\xcd\xc9", 2, TENON_RSV1), TENON_OK);
+    assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, pattern, 1, 0, &b), TENON_ERR_AGAIN);
+    assert_int_equal(take_out(&b, PONG), PONG);
+    assert_int_equal(tenon_queued(b.conn), RING);
+    assert_none(&b);
+    assert_int_equal(take_out(&b, 1), 1);
+    assert_next(&b, TENON_EV_WRITABLE);
+    assert_none(&b);
     bench_stop(&b);
 }
 
@@ -918,6 +987,7 @@ static void test_after_close(void **state)
         assert_int_equal(tenon_close(b.conn, 1005, NULL, 0), TENON_OK);
         assert_int_equal(tenon_close(b.conn, 1006, NULL, 0), TENON_ERR_CODE);
         assert_int_equal(tenon_send(b.conn, TENON_TEXT, "4", 1, 0), TENON_ERR_STATE);
+        assert_int_equal(tenon_send(b.conn, TENON_BINARY, "4", 1, 0), TENON_ERR_STATE);
         assert_int_equal(tenon_send_part(b.conn, TENON_TEXT, "4", 1, TENON_LAST), TENON_ERR_STATE);
         assert_int_equal(tenon_send_ref(b.conn, TENON_TEXT, "4", 1, 0, &b), TENON_ERR_STATE);
         assert_int_equal(tenon_send_prepared(b.conn, &prepared, 0, &b), TENON_ERR_STATE);
@@ -937,6 +1007,21 @@ static void test_after_close(void **state)
         assert_int_equal(tenon_send(b.conn, TENON_TEXT, "4", 1, 0), TENON_ERR_STATE);
         bench_stop(&b);
     }
+}
+
+/* That it is over is what a send is told, whatever a message in progress was granted. */
+static void test_granted_after_close(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    bench_start(&b, 256, 512);
+    assert_int_equal(tenon_grant(b.conn, TENON_RSV2, 0, 0), TENON_OK);
+    assert_next(&b, TENON_EV_OPEN);
+    assert_int_equal(tenon_send_part(b.conn, TENON_TEXT, "a", 1, TENON_RSV2), TENON_OK);
+    assert_int_equal(tenon_close(b.conn, 1000, NULL, 0), TENON_OK);
+    assert_int_equal(tenon_send_part(b.conn, TENON_TEXT, "b", 1, TENON_RSV2), TENON_ERR_STATE);
+    bench_stop(&b);
 }
 
 /* A Close is accepted however full the queue is, reason and all. */
@@ -978,6 +1063,57 @@ static void end(bench *b, int how)
         assert_int_equal(tenon_eof(b->conn), TENON_OK);
     if (how == END_ABORTED)
         assert_int_equal(tenon_abort(b->conn, TENON_REMOTE), TENON_OK);
+}
+
+/* A Close that waits for room, or is out, stays what it is: own or the answer to the
+ * peer's. */
+static void test_close_stays(void **state)
+{
+    int asked, full;
+    (void)state;
+    for (asked = 0; asked < 2; asked++) {
+        for (full = 0; full < 2; full++) {
+            bench b;
+            bench_config(&b, CLIENT);
+            bench_open_sized(&b, 256, TENON_TX_MIN);
+            while (full && tenon_send(b.conn, TENON_BINARY, NULL, 0, 0) == TENON_OK) {
+            }
+            if (asked) {
+                assert_int_equal(tenon_close(b.conn, 1001, NULL, 0), TENON_OK);
+            } else {
+                give_frame(&b, 0x88, "\x03\xe9", 2);
+                assert_next(&b, TENON_EV_CLOSE);
+                assert_none(&b);
+            }
+            assert_int_equal(tenon_close(b.conn, 3000, "other", 5), TENON_OK);
+            run_to_closed(&b);
+            while (full && b.read + 6 + 2 < b.wire_size)
+                assert_wire(&b, 0x82, NULL, 0);
+            assert_wire_close(&b, 1001);
+            assert_wire_end(&b);
+            bench_stop(&b);
+        }
+    }
+}
+
+/* A control frame that was refused is worth a try when there is room for it, and not
+ * before. */
+static void test_control_again(void **state)
+{
+    enum { RING = TENON_TX_MIN - TENON_TX_RESERVE, PING = 2 + 100 };
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    bench_open_sized(&b, 256, TENON_TX_MIN);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, pattern, RING - 4, 0), TENON_OK);
+    assert_int_equal(tenon_ping(b.conn, pattern, 100), TENON_ERR_AGAIN);
+    assert_int_equal(take_out(&b, PING - 1), PING - 1);
+    assert_none(&b);
+    assert_int_equal(take_out(&b, 1), 1);
+    assert_next(&b, TENON_EV_WRITABLE);
+    assert_int_equal(b.event.size, 0);
+    assert_int_equal(tenon_ping(b.conn, pattern, 100), TENON_OK);
+    bench_stop(&b);
 }
 
 /* Two references, the second at whatever stage: each comes back once, before CLOSED,
@@ -1109,27 +1245,180 @@ static void test_prepared_arguments(void **state)
  * frames may be: nothing but the size of tx cuts them. */
 static void test_half_of_the_queue(void **state)
 {
+    static const uint32_t most[] = {400, 499, 500, 501, 700};
     static uint8_t data[3000];
     wire_frame frame;
-    size_t total = 0;
-    bench b;
+    size_t i;
     (void)state;
     memset(data, 'x', sizeof data);
-    bench_config(&b, TENON_CLIENT);
-    b.config.max_frame_out = 700;
-    bench_open_sized(&b, 512, 1000 + TENON_TX_RESERVE);
-    assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, data, sizeof data, 0, &b), TENON_OK);
-    while (tenon_queued(b.conn) > 0) {
-        take_out(&b, SIZE_MAX);
-        next(&b);
+    for (i = 0; i < COUNT_OF(most); i++) {
+        size_t total = 0, largest = 0;
+        bench b;
+        bench_config(&b, TENON_CLIENT);
+        b.config.max_frame_out = most[i];
+        bench_open_sized(&b, 512, 1000 + TENON_TX_RESERVE);
+        assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, data, sizeof data, 0, &b), TENON_OK);
+        while (tenon_queued(b.conn) > 0) {
+            take_out(&b, SIZE_MAX);
+            next(&b);
+        }
+        while (wire_next(&b, &frame)) {
+            largest = frame.size > largest ? frame.size : largest;
+            total += frame.size;
+        }
+        assert_int_equal(largest, most[i] < 500 ? most[i] : 500);
+        assert_int_equal(total, sizeof data);
+        assert_int_equal(b.released, 1);
+        bench_stop(&b);
     }
-    while (wire_next(&b, &frame)) {
-        assert_true(frame.size <= 500);
-        total += frame.size;
+}
+
+/* Octets that are nowhere, in whichever way. */
+static void test_null_data(void **state)
+{
+    bench b;
+    (void)state;
+    bench_open(&b, SERVER);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, NULL, 1, 0), TENON_ERR_NULL);
+    assert_int_equal(tenon_send(b.conn, TENON_TEXT, NULL, 1, TENON_TRUSTED), TENON_ERR_NULL);
+    assert_int_equal(tenon_send_part(b.conn, TENON_BINARY, NULL, 1, 0), TENON_ERR_NULL);
+    assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, NULL, 1, 0, NULL), TENON_ERR_NULL);
+    assert_int_equal(tenon_ping(b.conn, NULL, 1), TENON_ERR_NULL);
+    bench_stop(&b);
+}
+
+/* A message in frames is judged by all of its headers: it fits exactly, or by one octet
+ * not at all. */
+static void test_exact_room_of_frames(void **state)
+{
+    enum { MOST = 50 };
+    size_t r, n, less;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (n = 6 * MOST - 3; n <= 6 * MOST + 3; n++) {
+            size_t size = n + (n + MOST - 1) / MOST * header_size(roles[r], MOST);
+            for (less = 0; less <= 1; less++) {
+                bench b;
+                bench_config(&b, roles[r]);
+                b.config.max_frame_out = MOST;
+                bench_open_sized(&b, 256, size - less + TENON_TX_RESERVE);
+                assert_int_equal(tenon_send(b.conn, TENON_BINARY, pattern, n, 0), less ? TENON_ERR_TOO_BIG : TENON_OK);
+                assert_int_equal(tenon_queued(b.conn), less ? 0 : size);
+                bench_stop(&b);
+            }
+        }
     }
-    assert_int_equal(total, sizeof data);
+}
+
+/* Frames of one octet: a reference goes on behind each. */
+static void test_ref_of_single_octets(void **state)
+{
+    size_t r, i;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        bench b;
+        bench_config(&b, roles[r]);
+        b.config.max_frame_out = 1;
+        bench_open_sized(&b, 256, 512);
+        assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, pattern, 5, 0, &b), TENON_OK);
+        flush_out(&b);
+        for (i = 0; i < 5; i++)
+            assert_wire(&b, (uint8_t)((i == 0 ? 0x02 : 0) | (i == 4 ? 0x80 : 0)), pattern + i, 1);
+        assert_wire_end(&b);
+        bench_stop(&b);
+    }
+}
+
+/* What makes a single frame was accepted, and goes out in front of the Close that answers
+ * the peer's, though it had to wait for room. */
+static void test_ref_of_one_frame_is_not_cut(void **state)
+{
+    bench b;
+    (void)state;
+    bench_config(&b, CLIENT);
+    bench_open_sized(&b, 256, 512);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, pattern, 100, 0), TENON_OK);
+    assert_int_equal(tenon_send(b.conn, TENON_BINARY, pattern, 100, 0), TENON_OK);
+    assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, pattern, 100, 0, &b), TENON_OK);
+    give_frame(&b, 0x88, "\x03\xe8", 2);
+    assert_next(&b, TENON_EV_CLOSE);
+    run_to_closed(&b);
+    assert_wire(&b, 0x82, pattern, 100);
+    assert_wire(&b, 0x82, pattern, 100);
+    assert_wire(&b, 0x82, pattern, 100);
+    assert_wire_close(&b, 1000);
+    assert_wire_end(&b);
     assert_int_equal(b.released, 1);
     bench_stop(&b);
+}
+
+/* The end of the stream cuts one of several frames, and leaves one of a single frame. */
+static void test_ref_at_eof(void **state)
+{
+    wire_frame frame;
+    int single;
+    (void)state;
+    for (single = 0; single < 2; single++) {
+        unsigned ends = 0;
+        bench b;
+        bench_config(&b, CLIENT);
+        bench_open_sized(&b, 256, 512);
+        assert_int_equal(tenon_send(b.conn, TENON_BINARY, pattern, 100, 0), TENON_OK);
+        assert_int_equal(tenon_send(b.conn, TENON_BINARY, pattern, 100, 0), TENON_OK);
+        assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, pattern, single ? 100 : 1000, 0, &b), TENON_OK);
+        assert_int_equal(tenon_eof(b.conn), TENON_OK);
+        assert_none(&b);
+        run_to_closed(&b);
+        while (wire_next(&b, &frame))
+            ends += (frame.first & 0x80) != 0;
+        assert_int_equal(ends, single ? 3 : 2);
+        assert_int_equal(b.released, 1);
+        bench_stop(&b);
+    }
+}
+
+/* Without tx a Ping has no answer, then or later: there is nowhere to keep it. */
+static void test_ping_without_tx(void **state)
+{
+    uint8_t tx[TENON_TX_MIN];
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    bench_open_sized(&b, 256, 0);
+    give_frame(&b, 0x89, "p", 1);
+    assert_next(&b, TENON_EV_PING);
+    assert_none(&b);
+    give_frame(&b, 0x89, NULL, 0);
+    assert_next(&b, TENON_EV_PING);
+    assert_none(&b);
+    assert_int_equal(b.stats.pongs_skipped, 2);
+    assert_int_equal(tenon_lend_tx(b.conn, tx, sizeof tx), TENON_OK);
+    assert_none(&b);
+    assert_int_equal(tenon_queued(b.conn), 0);
+    bench_stop(&b);
+}
+
+/* The queue goes on at its start wherever its end comes in a short message. */
+static void test_short_around_the_end(void **state)
+{
+    size_t r, n, i;
+    (void)state;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (n = 1; n <= 16; n++) {
+            bench b;
+            bench_config(&b, roles[r]);
+            bench_open_sized(&b, 256, TENON_TX_MIN);
+            for (i = 0; i < 100; i++) { /* it is never empty, for then it would begin anew */
+                assert_int_equal(tenon_send(b.conn, TENON_BINARY, pattern + i, n, 0), TENON_OK);
+                if (i > 0)
+                    take_out(&b, header_size(roles[r], n) + n);
+            }
+            flush_out(&b);
+            for (i = 0; i < 100; i++)
+                assert_wire(&b, 0x82, pattern + i, n);
+            bench_stop(&b);
+        }
+    }
 }
 
 int main(void)
@@ -1149,25 +1438,38 @@ int main(void)
         cmocka_unit_test(test_fresh_keys),
         cmocka_unit_test(test_random_fails),
         cmocka_unit_test(test_random_ref),
+        cmocka_unit_test(test_random_behind_a_reference),
         cmocka_unit_test(test_exact_room),
         cmocka_unit_test(test_too_big),
         cmocka_unit_test(test_late_tx),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_rsv),
         cmocka_unit_test(test_relay_parts),
+        cmocka_unit_test(test_trusted_end),
+        cmocka_unit_test(test_ref_behind_a_pong),
         cmocka_unit_test(test_control),
         cmocka_unit_test(test_pong),
         cmocka_unit_test(test_boundary),
         cmocka_unit_test(test_close_codes),
         cmocka_unit_test(test_close_reason),
         cmocka_unit_test(test_after_close),
+        cmocka_unit_test(test_granted_after_close),
         cmocka_unit_test(test_close_full),
+        cmocka_unit_test(test_close_stays),
+        cmocka_unit_test(test_control_again),
         cmocka_unit_test(test_released_once),
         cmocka_unit_test(test_beyond_32_bits),
         cmocka_unit_test(test_tx_beyond_31_bits),
         cmocka_unit_test(test_without_stats),
         cmocka_unit_test(test_prepared_arguments),
         cmocka_unit_test(test_half_of_the_queue),
+        cmocka_unit_test(test_short_around_the_end),
+        cmocka_unit_test(test_null_data),
+        cmocka_unit_test(test_exact_room_of_frames),
+        cmocka_unit_test(test_ref_of_single_octets),
+        cmocka_unit_test(test_ref_of_one_frame_is_not_cut),
+        cmocka_unit_test(test_ref_at_eof),
+        cmocka_unit_test(test_ping_without_tx),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

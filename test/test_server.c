@@ -726,6 +726,43 @@ static void test_relend(void **state)
     }
 }
 
+/* A head may fill all of rx, or what the limit lets it have of that, and no octet more.
+ * What it has not is empty in what is told. */
+static void test_head_fills_rx(void **state)
+{
+    char text[TENON_RX_MIN + 2];
+    size_t n, more;
+    (void)state;
+    for (more = 0; more <= 2; more++) {
+        size_t size = TENON_RX_MIN + more % 2; /* the last one is good for rx */
+        tenon_head head;
+        bench b;
+        memset(text, 'x', sizeof text);
+        n = strlen(REQUEST_FIELDS);
+        memcpy(text, REQUEST_FIELDS, n);
+        memcpy(text + n, "X: ", 3);
+        memcpy(text + size - 4, "\r\n\r\n", 4);
+        bench_server(&b);
+        b.config.max_head = more == 2 ? TENON_RX_MIN - 1 : 0;
+        bench_start(&b, TENON_RX_MIN, 1024);
+        give(&b, text, size);
+        if (more) {
+            assert_none(&b);
+            assert_int_equal(tenon_ending(b.conn, &b.event), TENON_EVENT);
+            assert_string_equal(tenon_rule_name(b.event.rule), tenon_rule_name(TENON_RULE_HEAD_SIZE));
+        } else {
+            assert_next(&b, TENON_EV_REQUEST);
+            memset(&head, 0xee, sizeof head);
+            assert_int_equal(tenon_head_get(b.conn, &head), TENON_OK);
+            assert_int_equal(head.method.size, 3);
+            assert_int_equal(head.status, 0);
+            assert_null(head.reason.data);
+            assert_int_equal(head.reason.size, 0);
+        }
+        bench_stop(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -747,6 +784,7 @@ int main(void)
         cmocka_unit_test(test_standard_limits),
         cmocka_unit_test(test_small_rx),
         cmocka_unit_test(test_relend),
+        cmocka_unit_test(test_head_fills_rx),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -598,7 +598,76 @@ static void test_stall(void **state)
     tick(&b, now + 1000);
     assert_int_equal(tenon_send(b.conn, TENON_BINARY, data, sizeof data, 0), TENON_OK);
     assert_deadline(&b, now + 1050);
+    flush_out(&b);
+    tick(&b, now + 2000);
+    assert_int_equal(tenon_send_ref(b.conn, TENON_BINARY, data, sizeof data, 0, &b), TENON_OK);
+    assert_deadline(&b, now + 2050); /* references count as well */
     bench_stop(&b);
+}
+
+/* One octet that wants rx is as good as many: no timer runs until there is some. And none
+ * that is off wants a tx. */
+static void test_rests_for_one_octet(void **state)
+{
+    uint8_t octets[16];
+    size_t n = peer_frame(SERVER, octets, 0x82, "Hello", 5);
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.idle_ms = 100;
+    bench_open_sized(&b, 0, 0);
+    tick(&b, 0);
+    tick(&b, 50);
+    give(&b, octets, n - 4);
+    assert_none(&b);
+    assert_int_equal(tenon_wants(b.conn), TENON_WANTS_RX);
+    assert_deadline(&b, TENON_NEVER);
+    bench_stop(&b);
+}
+
+/* A clock that stands still is no advance: control frames are still counted together. */
+static void test_same_time(void **state)
+{
+    int i;
+    bench b;
+    (void)state;
+    bench_config(&b, SERVER);
+    b.config.max_control = 2;
+    start_open(&b, 10);
+    for (i = 0; i < 2; i++) {
+        give_frame(&b, 0x8a, NULL, 0);
+        assert_next(&b, TENON_EV_PONG);
+        assert_none(&b);
+        tick(&b, 10);
+    }
+    give_frame(&b, 0x8a, NULL, 0);
+    assert_none(&b);
+    run_to_closed(&b);
+    assert_int_equal(b.event.rule, TENON_RULE_CONTROL_FLOOD);
+    bench_stop(&b);
+}
+
+/* An own Ping leaves room for any control frame: it goes where the longest would fit. */
+static void test_ping_room(void **state)
+{
+    enum { LONGEST = 2 + 4 + TENON_CONTROL_MAX };
+    uint8_t data[TENON_TX_MIN - TENON_TX_RESERVE] = {0};
+    size_t less;
+    (void)state;
+    for (less = 0; less <= 1; less++) {
+        bench b;
+        bench_config(&b, SERVER);
+        b.config.ping_ms = 1000;
+        bench_start(&b, 256, TENON_TX_MIN);
+        tick(&b, 0);
+        assert_next(&b, TENON_EV_OPEN);
+        assert_none(&b);
+        assert_int_equal(tenon_send(b.conn, TENON_BINARY, data, sizeof data - LONGEST - 2 + less, 0), TENON_OK);
+        tick(&b, 1000);
+        assert_none(&b);
+        assert_int_equal(tenon_queued(b.conn), sizeof data - LONGEST + less + (less ? 0 : 6));
+        bench_stop(&b);
+    }
 }
 
 /* A Close that is asked for long after the last tick has its whole time all the same:
@@ -1071,6 +1140,9 @@ int main(void)
         cmocka_unit_test(test_pong_timeout),
         cmocka_unit_test(test_pong_default),
         cmocka_unit_test(test_stall),
+        cmocka_unit_test(test_rests_for_one_octet),
+        cmocka_unit_test(test_same_time),
+        cmocka_unit_test(test_ping_room),
         cmocka_unit_test(test_close_after_rest),
         cmocka_unit_test(test_kept_event),
         cmocka_unit_test(test_kept_event_and_pong),

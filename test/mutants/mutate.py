@@ -15,10 +15,10 @@ usage: mutate.py [--all | --sample N] [--seed S] [--file lib/x.c]... [--jobs N]
 For each mutant the files that it is a part of are compiled with -O1. What does not
 compile is no mutant, and what compiles to the same octets as the original is none
 either. Then it is linked, once, to a program of all tests, and these run until one fails:
-the unit tests of the file itself (of its name, or in OWN), the other unit tests that call
-it, and the transcripts if they reach it; of the last two those that take longer than SLOW
-are left out. Which one is first is a matter of its time, and of what it has killed so far.
-What survives is run again with the sanitizers, where the others but QUICK ones are left out.
+the unit tests of the file itself (of its name, or in OWN), and the others and the
+transcripts that are linked with it, but for those that take longer than SLOW. Which one
+is first is a matter of its time, and of what it has killed so far. What survives is run
+again with the sanitizers, where the others but QUICK ones are left out.
 
 equivalent.txt lists mutants that no test can tell from the original, each with its
 reason. An entry that stands for no mutant is an error. One that stands for several
@@ -50,8 +50,8 @@ QUICK = 0.1      # and with the sanitizers
 START = 0.02     # that a program takes to start
 LEAST = 95       # per cent
 OWN = {  # where it is not the test of the same name
-    "base": ["conn"], "compress": ["compress", "inflate"], "deflate": ["deflate", "compress", "inflate"], "kernel_avx2": ["cpu"], "kernel_sha": ["sha1"], "kernel_ssse3": ["cpu"],
-    "mask": ["mask", "cpu"], "prepare": ["deflate"], "recv": ["recv", "inflate"], "send": ["send", "compress"],
+    "base": ["conn"], "conn": ["conn", "next"], "compress": ["compress", "inflate"], "deflate": ["deflate", "compress", "inflate"], "kernel_avx2": ["cpu"], "kernel_sha": ["sha1"], "kernel_ssse3": ["cpu"],
+    "mask": ["mask", "cpu"], "prepare": ["deflate"], "recv": ["recv", "next", "inflate"], "send": ["send", "compress"],
     "utf8": ["utf8", "cpu"], "zlib": ["deflate"],
 }
 HERE = pathlib.Path(__file__).resolve().parent
@@ -59,7 +59,7 @@ COMPILE = ["gcc", "-std=c99", "-Iinclude", "-Ilib", "-Itest",
            "-Werror=int-conversion", "-Werror=incompatible-pointer-types", "-Werror=uninitialized"]
 MODES = {"plain": ["-O1"], "sanitized": ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]}
 LIBRARIES = ["-lcmocka", "-lz"]
-NAME = re.compile(r"\btenon_\w+")
+MEMBER = re.compile(r"[()](\w+)\.o\b")  # lib.a(x.o), or (lib.a)x.o, which is told at the second --trace only
 INCLUDE = re.compile(r'^#include "([\w/.]+)"', re.M)
 
 
@@ -93,8 +93,6 @@ class Tests:
         self.scripts = sorted(p.as_posix() for p in pathlib.Path("test/transcripts").glob("*.txt"))
         self.includes = {p.as_posix(): INCLUDE.findall(p.read_text(encoding="utf-8"))
                          for p in pathlib.Path("lib").rglob("*.[ch]")}
-        self.names = {name: set(NAME.findall(pathlib.Path("test/%s.c" % name).read_text(encoding="utf-8")))
-                      for name in self.units}
         self.lock, self.archived, self.times = threading.Lock(), set(), {}
         self.killed = collections.Counter()
         self.archive("plain")
@@ -121,19 +119,26 @@ class Tests:
         """One object of all tests, whose first argument says which of them runs."""
         runner = [p.as_posix() for p in sorted(pathlib.Path("test").glob("transcript*.c"))]
         parts = self.compile("plain", runner, "-Dmain=main_transcript")
-        trace = subprocess.run(COMPILE[:1] + [*parts, "-Wl,--defsym=main=main_transcript,--trace", self.build / "plain/lib.a",
-                                              *LIBRARIES, "-o", self.build / "scripts"], stdout=subprocess.PIPE, check=True)
-        self.scripted = set(re.findall(r"\((\w+)\.o\)", trace.stdout.decode()))
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
-            for objects in pool.map(lambda name: self.compile("plain", ["test/%s.c" % name], "-Dmain=main_%s" % name), self.units):
-                parts += objects
+            compiled = list(pool.map(lambda name: self.compile("plain", ["test/%s.c" % name], "-Dmain=main_%s" % name), self.units))
         names = self.units + ["transcript"]
+        self.reached = {name: self.members(name, objects) for name, objects in zip(names, compiled + [parts])}
+        parts += sum(compiled, [])
         main = self.build / "main.c"
         main.write_text("#include <string.h>\n" + "".join("int main_%s(int, char **);\n" % name for name in names) +
                         "int main(int n, char **texts)\n{\n" +
                         "".join('    if (strcmp(texts[1], "%s") == 0)\n        return main_%s(n - 1, texts + 1);\n' % (name, name)
                                 for name in names) + "    return 2;\n}\n", encoding="utf-8")
         must(COMPILE[:1] + ["-r", "-nostdlib", *parts, *self.compile("plain", [main]), "-o", self.build / "tests.o"])
+
+    def members(self, name, objects):
+        """The sources that a test is linked with."""
+        trace = subprocess.run(COMPILE[:1] + [*objects, "-Wl,--defsym=main=main_%s,--trace,--trace" % name, self.build / "plain/lib.a",
+                                              *LIBRARIES, "-o", self.build / "traced"], stdout=subprocess.PIPE, check=True)
+        found = set(MEMBER.findall(trace.stdout.decode())) & {pathlib.Path(source).stem for source in self.sources}
+        if not found:
+            sys.exit("mutate: the linker does not say what %s reaches" % name)
+        return found
 
     def link(self, mode, objects, out):
         """The tests themselves are without sanitizers; what they lend is, as a rule, allocated."""
@@ -146,11 +151,6 @@ class Tests:
         wanted = {test: min(test not in self.own(file) for file in files) for file in files for test in self.candidates(file)}
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
             self.times.update(pool.map(self.time, sorted(wanted), [wanted[test] for test in sorted(wanted)]))
-
-    @staticmethod
-    def globals(path):
-        lines = subprocess.run(["nm", "-P", "-g", "--defined-only", path], stdout=subprocess.PIPE, check=True)
-        return {line.split()[0] for line in lines.stdout.decode().splitlines()}
 
     @staticmethod
     def command(program, test):
@@ -183,13 +183,11 @@ class Tests:
 
     def candidates(self, file):
         """The tests of a file: its own, and others."""
-        sources, defined = self.includers(file), set()
-        for source in sources:
-            defined |= self.globals(self.object("plain", source))
+        stems = {pathlib.Path(source).stem for source in self.includers(file)}
         own = sorted(self.own(file))
-        calling = [name for name in self.units if self.names[name] & defined]
-        scripts = self.scripts if self.scripted & {pathlib.Path(source).stem for source in sources} else []
-        return list(dict.fromkeys(own + calling + scripts))
+        others = [name for name in self.units if self.reached[name] & stems]
+        scripts = self.scripts if self.reached["transcript"] & stems else []
+        return list(dict.fromkeys(own + others + scripts))
 
     def of(self, file, mode):
         """Those that are run, in order."""
@@ -360,7 +358,7 @@ def work(options, build):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
+    parser = argparse.ArgumentParser(usage=__doc__.replace("%", "%%"))
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--sample", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
