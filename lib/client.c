@@ -208,11 +208,9 @@ int tenon_connect(tenon_conn *conn, const tenon_request *request)
     int status;
     if (conn == NULL || request == NULL)
         return TENON_ERR_NULL;
-    if (request->size < TENON_REQUEST_LEAST)
-        return TENON_ERR_SIZE;
-    if ((request->subprotocols == NULL && request->subprotocol_count > 0) ||
-        (request->headers == NULL && request->header_count > 0))
-        return TENON_ERR_NULL;
+    status = tenon_request_status(request);
+    if (status != TENON_OK)
+        return status;
     if (conn->config->handshake != &client_handshake || conn->phase != TENON_PHASE_HEAD ||
         (conn->bits & BIT_REQUESTED) != 0)
         return TENON_ERR_STATE;

@@ -491,7 +491,6 @@ int tenon_head_get(const tenon_conn *conn, tenon_head *head)
         return TENON_ERR_NULL;
     if ((conn->bits & BIT_HEAD) == 0)
         return TENON_ERR_STATE;
-    memset(head, 0, sizeof *head);
     conn->config->handshake->head(conn, head);
     return TENON_OK;
 }
@@ -690,15 +689,13 @@ void tenon_conn_fail(tenon_conn *conn, uint16_t rule, uint64_t offset)
 
 void tenon_conn_end(tenon_conn *conn)
 {
-    if ((conn->bits & BIT_CLOSE_GONE) == 0) {
-        conn->bits &= ~BIT_CLOSE_SENT; /* perhaps it never left */
-        conn->sent_code = 0;
-    }
+    if ((conn->bits & BIT_CLOSE_GONE) == 0)
+        conn->sent_code = 0; /* perhaps it never left */
     tenon_queue_drop(&conn->queue);
     tenon_conn_drain(conn);
     conn->phase = TENON_PHASE_END;
     conn->in_left = 0;
-    conn->bits &= ~(BIT_PONG_PENDING | BIT_CLOSE_PENDING | BIT_STALL);
+    conn->bits &= ~(BIT_PONG_PENDING | BIT_CLOSE_PENDING);
 }
 
 void tenon_conn_break(tenon_conn *conn, uint16_t rule)

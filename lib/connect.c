@@ -131,9 +131,9 @@ int tenon_connect_fields(const tenon_request *request, int secure, tenon_header 
     int status;
     if (request == NULL || out == NULL || count == NULL || (scratch == NULL && scratch_size > 0))
         return TENON_ERR_NULL;
-    if (request->size < TENON_REQUEST_LEAST)
-        return TENON_ERR_SIZE;
-    status = tenon_place_parse(request, secure, &place);
+    status = tenon_request_status(request);
+    if (status == TENON_OK)
+        status = tenon_place_parse(request, secure, &place);
     if (status == TENON_OK)
         status = tenon_offer_valid(request);
     if (status != TENON_OK)
@@ -156,9 +156,9 @@ int tenon_connect_answer(const tenon_fields *request, const tenon_answer *answer
     int status;
     if (request == NULL || out == NULL || count == NULL)
         return TENON_ERR_NULL;
-    if (answer != NULL && answer->size < TENON_ANSWER_LEAST)
-        return TENON_ERR_SIZE;
-    status = tenon_answer_valid(request, answer, &subprotocol);
+    status = tenon_answer_status(answer);
+    if (status == TENON_OK)
+        status = tenon_answer_valid(request, answer, &subprotocol);
     if (status != TENON_OK)
         return status;
     s.out = out;
@@ -315,11 +315,15 @@ int tenon_connect_answer_check(uint16_t status, const tenon_fields *fields, cons
 {
     tenon_str value;
     uint32_t size;
+    int given;
     if (fields == NULL || request == NULL || verdict == NULL)
         return TENON_ERR_NULL;
     size = verdict->size;
-    if (size < TENON_VERDICT_LEAST || request->size < TENON_REQUEST_LEAST)
+    if (size < TENON_VERDICT_LEAST)
         return TENON_ERR_SIZE;
+    given = tenon_request_status(request);
+    if (given != TENON_OK)
+        return given;
     (void)tenon_clear(verdict, size, sizeof *verdict);
     verdict->size = size;
     verdict->status = status;

@@ -101,11 +101,15 @@ int tenon_answer_check(uint16_t status, const tenon_fields *fields, const tenon_
     uint8_t digest[TENON_SHA1_SIZE];
     tenon_str value;
     uint32_t size;
+    int given;
     if (fields == NULL || request == NULL || key == NULL || verdict == NULL)
         return TENON_ERR_NULL;
     size = verdict->size;
-    if (size < TENON_VERDICT_LEAST || request->size < TENON_REQUEST_LEAST)
+    if (size < TENON_VERDICT_LEAST)
         return TENON_ERR_SIZE;
+    given = tenon_request_status(request);
+    if (given != TENON_OK)
+        return given;
     (void)tenon_clear(verdict, size, sizeof *verdict);
     verdict->size = size;
     verdict->status = status;

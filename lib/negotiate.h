@@ -21,6 +21,27 @@
  * as well, by the library. */
 #define TENON_CHOICE_DEFLATE 0x80000000u
 
+/* Whether what the program gave can be read at all: TENON_OK, SIZE or NULL. No answer is
+ * as good as one without anything in it. */
+static inline int tenon_request_status(const tenon_request *request)
+{
+    if (request->size < TENON_REQUEST_LEAST)
+        return TENON_ERR_SIZE;
+    return (request->subprotocols == NULL && request->subprotocol_count > 0) ||
+                   (request->headers == NULL && request->header_count > 0)
+               ? TENON_ERR_NULL
+               : TENON_OK;
+}
+
+static inline int tenon_answer_status(const tenon_answer *answer)
+{
+    if (answer == NULL)
+        return TENON_OK;
+    if (answer->size < TENON_ANSWER_LEAST)
+        return TENON_ERR_SIZE;
+    return answer->headers == NULL && answer->header_count > 0 ? TENON_ERR_NULL : TENON_OK;
+}
+
 /* Whether headers of the program may go into a head: tokens, values without
  * controls, no name that the handshake owns. TENON_OK or TENON_ERR_HEADER. */
 TENON_INTERNAL int tenon_headers_check(const tenon_header *headers, size_t count);

@@ -115,7 +115,6 @@ static void begin_frame(tenon_conn *conn)
     tenon_conn_count_one(conn, STAT(frames_in));
     if (is_control(h->first)) {
         conn->controls += conn->controls != UINT32_MAX;
-        memset(&conn->u.frame.reason, 0, sizeof conn->u.frame.reason);
         return;
     }
     tenon_message_begin(&conn->u.frame.message, h->first, is_compressed(conn, h->first) ? 0 : h->size,
@@ -393,7 +392,6 @@ static int data_step(tenon_conn *conn)
 int tenon_recv_step(tenon_conn *conn)
 {
     if (conn->bits & BIT_BAD_TEXT) {
-        conn->bits &= ~BIT_BAD_TEXT;
         tenon_conn_fail(conn, conn->rule, conn->fault);
         return STEP_AGAIN;
     }

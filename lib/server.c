@@ -154,10 +154,9 @@ int tenon_accept(tenon_conn *conn, const tenon_answer *answer)
     int status;
     if (conn == NULL)
         return TENON_ERR_NULL;
-    if (answer != NULL && answer->size < TENON_ANSWER_LEAST)
-        return TENON_ERR_SIZE;
-    if (answer != NULL && answer->headers == NULL && answer->header_count > 0)
-        return TENON_ERR_NULL;
+    status = tenon_answer_status(answer);
+    if (status != TENON_OK)
+        return status;
     if (conn->phase != TENON_PHASE_DECIDE || (conn->bits & BIT_PLAIN) != 0)
         return TENON_ERR_STATE;
     tenon_http1_start((const char *)conn->rx, conn->held, &line, &request);

@@ -176,6 +176,12 @@ static void test_request_errors(void **state)
     assert_int_equal(tenon_connect_fields(&request, 0, NULL, &count, scratch, 1), TENON_ERR_NULL);
     assert_int_equal(tenon_connect_fields(&request, 0, out, NULL, scratch, 1), TENON_ERR_NULL);
     assert_int_equal(tenon_connect_fields(&request, 0, out, &count, NULL, 1), TENON_ERR_NULL);
+    request.subprotocol_count = 1; /* of none */
+    assert_int_equal(tenon_connect_fields(&request, 0, out, &count, scratch, 1), TENON_ERR_NULL);
+    request.subprotocol_count = 0;
+    request.header_count = 1;
+    assert_int_equal(tenon_connect_fields(&request, 0, out, &count, scratch, 1), TENON_ERR_NULL);
+    request.header_count = 0;
     assert_int_equal(tenon_connect_fields(&request, 0, out, &count, NULL, 0), TENON_OK);
     request.size--;
     assert_int_equal(tenon_connect_fields(&request, 0, out, &count, scratch, 1), TENON_ERR_SIZE);
@@ -410,6 +416,12 @@ static void test_check_errors(void **state)
     assert_int_equal(tenon_connect_answer_check(200, NULL, &request, 0, &verdict), TENON_ERR_NULL);
     assert_int_equal(tenon_connect_answer_check(200, &fields, NULL, 0, &verdict), TENON_ERR_NULL);
     assert_int_equal(tenon_connect_answer_check(200, &fields, &request, 0, NULL), TENON_ERR_NULL);
+    request.subprotocol_count = 1; /* of none */
+    assert_int_equal(tenon_connect_answer_check(200, &fields, &request, 0, &verdict), TENON_ERR_NULL);
+    request.subprotocol_count = 0;
+    request.header_count = 1;
+    assert_int_equal(tenon_connect_answer_check(200, &fields, &request, 0, &verdict), TENON_ERR_NULL);
+    request.header_count = 0;
     request.size = 0;
     assert_int_equal(tenon_connect_answer_check(200, &fields, &request, 0, &verdict), TENON_ERR_SIZE);
 }
@@ -506,6 +518,8 @@ static void test_answer(void **state)
     assert_int_equal(tenon_connect_answer(&request, &answer, out, &count), TENON_ERR_EXTENSION);
     answer.subprotocol_size = 3;
     assert_int_equal(tenon_connect_answer(&request, &answer, out, &count), TENON_ERR_SUBPROTOCOL);
+    answer.headers = NULL; /* one of none */
+    assert_int_equal(tenon_connect_answer(&request, &answer, out, &count), TENON_ERR_NULL);
     answer.size--;
     assert_int_equal(tenon_connect_answer(&request, &answer, out, &count), TENON_ERR_SIZE);
     assert_int_equal(tenon_connect_answer(NULL, &answer, out, &count), TENON_ERR_NULL);

@@ -482,6 +482,12 @@ static void test_answer_errors(void **state)
     assert_int_equal(tenon_answer_check(101, &fields, NULL, SAMPLE_KEY, 0, &verdict), TENON_ERR_NULL);
     assert_int_equal(tenon_answer_check(101, &fields, &request, NULL, 0, &verdict), TENON_ERR_NULL);
     assert_int_equal(tenon_answer_check(101, &fields, &request, SAMPLE_KEY, 0, NULL), TENON_ERR_NULL);
+    request.subprotocol_count = 1; /* of none */
+    assert_int_equal(tenon_answer_check(101, &fields, &request, SAMPLE_KEY, 0, &verdict), TENON_ERR_NULL);
+    request.subprotocol_count = 0;
+    request.header_count = 1;
+    assert_int_equal(tenon_answer_check(101, &fields, &request, SAMPLE_KEY, 0, &verdict), TENON_ERR_NULL);
+    request.header_count = 0;
     assert_int_equal(tenon_answer_check(101, &fields, &request, SAMPLE_KEY, 0, &verdict), TENON_OK);
     assert_int_equal(verdict.rule, TENON_RULE_UPGRADE);
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 #endif
 
+#include "cpu.h"
 #include "tenon/frame.h"
 #include "utf8.h"
 
@@ -371,6 +372,7 @@ static void test_page_edges(void **state)
 }
 #endif
 
+#if !TENON_SIMPLE /* which goes octet by octet */
 /* How much of good text belongs to a character that goes on: of each size, at each of its
  * octets, with nothing or with other text before it. */
 static void test_open(void **state)
@@ -394,6 +396,7 @@ static void test_open(void **state)
         }
     }
 }
+#endif
 
 /* Texts that are made of octets at the bounds of what is legal, of about the size that is
  * worth a closer look but no kernel. */
@@ -454,6 +457,7 @@ static void test_long_rest(void **state)
     }
 }
 
+#if !TENON_SIMPLE
 /* Text whose last character goes on where the rest begins: looking back at what was good
  * is not for it, for that does not end between two characters. */
 static void test_rest_of_a_character(void **state)
@@ -484,6 +488,7 @@ static void test_rest_of_a_character(void **state)
         }
     }
 }
+#endif
 
 int main(void)
 {
@@ -497,11 +502,13 @@ int main(void)
         cmocka_unit_test(test_one_among_ascii),
         cmocka_unit_test(test_vectors_cut),
         cmocka_unit_test(test_empty_without_data),
-        cmocka_unit_test(test_open),
         cmocka_unit_test(test_texts_of_edges),
         cmocka_unit_test(test_long_rest),
 #ifndef _WIN32
         cmocka_unit_test(test_page_edges),
+#endif
+#if !TENON_SIMPLE
+        cmocka_unit_test(test_open),
         cmocka_unit_test(test_rest_of_a_character),
 #endif
     };
