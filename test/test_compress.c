@@ -1036,20 +1036,25 @@ static void test_random_failure(void **state)
     }
 }
 
+/* A message of the peer in one compressed frame. */
+static void give_packed(pair *p, const void *data, size_t n)
+{
+    size_t size;
+    uint8_t *packed = peer_pack(p, data, n, &size);
+    give_frame(&p->b, 0xc2, packed, size);
+    free(packed);
+}
+
 /* How long a message will be is not known: asked for is twice the room that there is. */
 static void test_needs_twice(void **state)
 {
     setup s = setup_of(TENON_SERVER);
-    uint8_t *packed;
-    size_t size;
     pair p;
     (void)state;
     s.rx = 512;
     s.max_message = 1u << 20;
     pair_open(&p, &s);
-    packed = peer_pack(&p, repeated, 3000, &size);
-    give_frame(&p.b, 0xc2, packed, size);
-    free(packed);
+    give_packed(&p, repeated, 3000);
     assert_none(&p.b);
     assert_true(has(&p, TENON_WANTS_RX));
     assert_int_equal(tenon_rx_needed(p.b.conn), 2 * (512 - TENON_RX_RESERVE) + TENON_RX_RESERVE);
@@ -1060,14 +1065,10 @@ static void test_needs_twice(void **state)
 static void test_told_in_rx(void **state)
 {
     setup s = setup_of(TENON_SERVER);
-    uint8_t *packed;
-    size_t size;
     pair p;
     (void)state;
     pair_open(&p, &s);
-    packed = peer_pack(&p, repeated, 300, &size);
-    give_frame(&p.b, 0xc2, packed, size);
-    free(packed);
+    give_packed(&p, repeated, 300);
     assert_next(&p.b, TENON_EV_DATA);
     assert_data(&p.b, repeated, 300);
     assert_int_equal(tenon_lend_rx(p.b.conn, NULL, 0), TENON_ERR_BUSY);
@@ -1106,16 +1107,12 @@ static void test_dropped_at_once(void **state)
 static void test_failure_between_pieces(void **state)
 {
     setup s = setup_of(TENON_CLIENT);
-    uint8_t *packed;
-    size_t size;
     pair p;
     (void)state;
     s.flags = TENON_CHUNKS;
     s.rx = TENON_RX_MIN;
     pair_open(&p, &s);
-    packed = peer_pack(&p, repeated, 3000, &size);
-    give_frame(&p.b, 0xc2, packed, size);
-    free(packed);
+    give_packed(&p, repeated, 3000);
     assert_next(&p.b, TENON_EV_DATA);
     assert_int_equal(p.b.event.flags & TENON_LAST, 0);
     p.b.random_fails = p.b.random_calls + 1;
