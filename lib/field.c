@@ -88,8 +88,8 @@ int tenon_alike(tenon_str a, tenon_str b)
 
 int tenon_is(tenon_str s, const char *text)
 {
-    for (; s.size > 0; s.size--) {
-        if (*text == '\0' || !same_letter(*s.data++, *text++))
+    for (; s.size > 0; s.size--, s.data++, text++) {
+        if (*text == '\0' || !same_letter(*s.data, *text))
             return 0;
     }
     return *text == '\0';
