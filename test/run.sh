@@ -17,7 +17,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-fuzz_seconds=30
+fuzz_seconds=20
 mutants=
 real=
 full=
@@ -321,6 +321,11 @@ distribution() {
     step 'distribution: binary interface' sh test/dist/abi.sh build/dist/abi
 }
 
+checks_and_distribution() {
+    checks
+    distribution
+}
+
 fuzzing() {
     step 'fuzz: the corpus again' timeout 120 sh fuzz/run.sh --replay
     [ -z "$real" ] || step 'fuzz: the corpus again, for uninitialised memory' timeout 120 sh fuzz/run.sh --replay memory
@@ -339,8 +344,7 @@ computing() {
     # finds the same each time.
     step 'soak' timeout 600 build/test/soak --connections $soak $seed
     step 'soak: sanitizers' timeout 600 build/asan/test/soak --connections $((soak / 10)) $seed
-    checks
-    distribution
+    [ -z "$real" ] || checks_and_distribution
     fuzzing
     if [ -n "$full" ]; then
         for kind in integer memory; do
@@ -365,6 +369,8 @@ sockets() {
     step 'program: binding.py' /usr/bin/python3 test/programs/binding.py build/shared/libtenon.so
     step 'interoperability' timeout 300 sh test/interop/run.sh build/asan
     step 'programs of the README' timeout 120 sh test/readme.sh
+    # This lane has little else to do then.
+    [ -n "$real" ] || checks_and_distribution
     [ -n "$real" ] || return 0
     area 'bindings' 1200 sh test/bindings/run.sh build/shared
     area 'relay' 200 sh test/relay/run.sh build

@@ -253,11 +253,13 @@ static int run_modes(job *j, int cuts, size_t cut, uint64_t seed)
     return 1;
 }
 
-/* Whether a stream of n octets is to be cut there. */
+/* Whether a stream of n octets is to be cut there: everywhere, or near its ends and here
+ * and there. What is very long is mostly one payload. */
 static int cut_there(size_t n, size_t at)
 {
     uint64_t mixed = (at ^ n) * 0x9e3779b97f4a7c15u;
-    return n <= 600 || at < 300 || at >= n - 50 || (mixed >> 20) % n < 60;
+    int is_long = n > 20000;
+    return n <= 600 || at < (is_long ? 60u : 300u) || at >= n - 50 || (mixed >> 20) % n < (is_long ? 30u : 60u);
 }
 
 static const char *base_name(const char *file)
