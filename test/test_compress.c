@@ -491,6 +491,29 @@ static void test_room_by_a_tight_bound(void **state)
     }
 }
 
+/* What fits exactly is accepted: a message of one frame takes its bound and the longest
+ * header, and one octet more can never fit. */
+static void test_room_for_one_frame(void **state)
+{
+    enum { RING = 2048 - TENON_TX_RESERVE };
+    tenon_codec codec = tenon_zlib;
+    setup s = setup_of(TENON_SERVER);
+    pair p;
+    (void)state;
+    codec.bound = tight_bound;
+    s.codec = &codec;
+    s.more = 5000;
+    s.tx = 2048;
+    pair_open(&p, &s);
+    tight = RING - TENON_FRAME_HEADER_MAX + 1;
+    assert_int_equal(tenon_send(p.b.conn, TENON_TEXT, "Hello", 5, TENON_COMPRESS), TENON_ERR_TOO_BIG);
+    tight--;
+    assert_int_equal(tenon_send(p.b.conn, TENON_TEXT, "Hello", 5, TENON_COMPRESS), TENON_OK);
+    flush_out(&p.b);
+    assert_message(&p, 0xc1, "Hello", 5, NULL);
+    pair_close(&p);
+}
+
 /* --------------------------------------------------------------------------- blocks */
 
 /* A send without the block is refused, and asks for it; WRITABLE comes with it. */
@@ -810,6 +833,8 @@ static void test_lend_errors(void **state)
     assert_int_equal(tenon_lend_inflate(NULL, block, in), TENON_ERR_NULL);
     assert_int_equal(tenon_lend_deflate(p.b.conn, NULL, out), TENON_ERR_NULL);
     assert_int_equal(tenon_lend_inflate(p.b.conn, NULL, in), TENON_ERR_NULL);
+    assert_int_equal(tenon_lend_deflate(p.b.conn, NULL, 1), TENON_ERR_NULL);
+    assert_int_equal(tenon_lend_inflate(p.b.conn, NULL, 1), TENON_ERR_NULL);
     assert_int_equal(tenon_lend_deflate(p.b.conn, block, out - 1), TENON_ERR_SIZE);
     assert_int_equal(tenon_lend_inflate(p.b.conn, block, in - 1), TENON_ERR_SIZE);
     assert_int_equal(tenon_lend_deflate(p.b.conn, block, 0), TENON_ERR_SIZE);
@@ -933,7 +958,9 @@ static int failing_deflate(void *memory, const uint8_t **in, size_t *in_size, ui
     return tenon_zlib.deflate(memory, in, in_size, out, out_size, flush);
 }
 
-/* The message was accepted; its connection ends with 1011, and a reference comes back. */
+/* The message was accepted; its connection ends with 1011, and a reference comes back. The
+ * Close waits for no other call, nothing of the message ends it, and what the peer still
+ * says is thrown away. */
 static void test_codec_failure(void **state)
 {
     tenon_codec failing = tenon_zlib;
@@ -947,7 +974,6 @@ static void test_codec_failure(void **state)
                 setup s = setup_of(roles[r]);
                 wire_frame f;
                 pair p;
-                unsigned last = 0;
                 s.codec = &failing;
                 s.tx = way == 2 ? TENON_TX_MIN : 65536;
                 pair_open(&p, &s);
@@ -958,17 +984,23 @@ static void test_codec_failure(void **state)
                     assert_int_equal(tenon_send_part(p.b.conn, TENON_BINARY, noise, 5000, 0), TENON_OK);
                 if (way == 2)
                     assert_int_equal(tenon_send_ref(p.b.conn, TENON_BINARY, noise, 5000, 0, &p), TENON_OK);
+                assert_true(has(&p, TENON_WANTS_WRITE));
                 flush_out(&p.b);
                 assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, noise, 5000, 0), TENON_ERR_STATE);
+                give_frame(&p.b, 0x82, "late", 4);
                 run_to_closed(&p.b);
+                assert_int_equal(p.b.stats.messages_in, 0);
                 assert_int_equal(codec_calls, codec_fails);
                 assert_int_equal(p.b.released, way == 2);
                 assert_int_equal(p.b.event.rule, TENON_RULE_CODEC);
                 assert_int_equal(p.b.event.sent_code, 1011);
                 assert_int_equal(p.b.event.cause, TENON_LOCAL);
-                while (wire_next(&p.b, &f))
-                    last = f.first;
-                assert_int_equal(last, 0x88);
+                while (wire_next(&p.b, &f) && f.first != 0x88)
+                    assert_int_equal(f.first & 0x80, 0);
+                assert_int_equal(f.first, 0x88);
+                assert_int_equal(f.size, 2);
+                assert_memory_equal(f.payload, "\x03\xf3", 2);
+                assert_wire_end(&p.b);
                 pair_close(&p);
             }
         }
@@ -1235,6 +1267,111 @@ static void test_wants_both(void **state)
     pair_close(&p);
 }
 
+/* A message that needs no block asks for rx: to lend the block does not answer that. */
+static void test_wants_rx_for_what_is_plain(void **state)
+{
+    setup s = setup_of(TENON_SERVER);
+    pair p;
+    (void)state;
+    s.no_blocks = 1;
+    pair_open(&p, &s);
+    assert_int_equal(tenon_lend_rx(p.b.conn, NULL, 0), TENON_OK);
+    give_frame(&p.b, 0x02, "ab", 2);
+    assert_none(&p.b);
+    assert_true(has(&p, TENON_WANTS_RX));
+    lend_blocks(&p, 0);
+    assert_true(has(&p, TENON_WANTS_RX));
+    assert_false(has(&p, TENON_WANTS_NEXT | TENON_WANTS_READ));
+    assert_int_equal(tenon_lend_rx(p.b.conn, p.b.rx, p.b.rx_size), TENON_OK);
+    assert_none(&p.b);
+    give_frame(&p.b, 0x80, "cd", 2);
+    assert_next(&p.b, TENON_EV_DATA);
+    assert_data(&p.b, "abcd", 4);
+    pair_close(&p);
+}
+
+static tenon_deflate standard_deflate(void)
+{
+    tenon_deflate deflate;
+    memset(&deflate, 0, sizeof deflate);
+    deflate.size = (uint32_t)sizeof deflate;
+    deflate.codec = &tenon_zlib;
+    return deflate;
+}
+
+/* An agreement from outside is for a connection that starts open, before its first
+ * tenon_next: not under OPEN, not behind it, and not where there was a handshake. */
+static void test_when_to_set(void **state)
+{
+    tenon_deflate deflate = standard_deflate();
+    tenon_agreed agreed;
+    bench b;
+    (void)state;
+    memset(&agreed, 0, sizeof agreed);
+    agreed.size = (uint32_t)sizeof agreed;
+    agreed.on = 1;
+    agreed.out_bits = agreed.in_bits = 15;
+    bench_config(&b, TENON_SERVER);
+    assert_int_equal(tenon_config_deflate(&b.config, &deflate), TENON_OK);
+    bench_start(&b, 512, 512);
+    assert_next(&b, TENON_EV_OPEN);
+    assert_int_equal(tenon_deflate_set(b.conn, &agreed), TENON_ERR_STATE);
+    assert_none(&b);
+    assert_int_equal(tenon_deflate_set(b.conn, &agreed), TENON_ERR_STATE);
+    bench_stop(&b);
+    bench_server(&b);
+    assert_int_equal(tenon_config_deflate(&b.config, &deflate), TENON_OK);
+    bench_start(&b, 1024, 1024);
+    give_text(&b, REQUEST);
+    assert_next(&b, TENON_EV_REQUEST);
+    assert_none(&b);
+    assert_int_equal(tenon_accept(b.conn, NULL), TENON_OK);
+    assert_int_equal(tenon_deflate_set(b.conn, &agreed), TENON_ERR_STATE);
+    assert_next(&b, TENON_EV_OPEN);
+    bench_stop(&b);
+}
+
+/* An answer for which there is no room agrees on nothing: the bit goes back to nobody, or
+ * stays the program's that had it before. */
+static void test_answer_without_room(void **state)
+{
+    static char value[5000];
+    tenon_deflate deflate = standard_deflate();
+    tenon_header header = {"X", value, 0, sizeof value};
+    tenon_answer answer;
+    bench b;
+    int before;
+    (void)state;
+    memset(value, 'x', sizeof value);
+    memset(&answer, 0, sizeof answer);
+    answer.size = (uint32_t)sizeof answer;
+    answer.headers = &header;
+    answer.header_count = 1;
+    for (before = 0; before < 2; before++) {
+        bench_server(&b);
+        assert_int_equal(tenon_config_deflate(&b.config, &deflate), TENON_OK);
+        bench_start(&b, 1024, 1024);
+        give_text(&b, REQUEST_FIELDS "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+        assert_next(&b, TENON_EV_REQUEST);
+        if (before)
+            assert_int_equal(tenon_grant(b.conn, TENON_RSV1, 0, 0), TENON_OK);
+        assert_int_equal(tenon_accept(b.conn, &answer), TENON_ERR_TOO_BIG);
+        assert_int_equal(tenon_inflate_size(b.conn), 0);
+        if (!before)
+            assert_int_equal(tenon_grant(b.conn, TENON_RSV1, 0, 0), TENON_OK);
+        assert_int_equal(tenon_accept(b.conn, NULL), TENON_OK);
+        assert_next(&b, TENON_EV_OPEN);
+        assert_int_equal(tenon_inflate_size(b.conn), 0);
+        assert_none(&b);
+        flush_out(&b);
+        b.read = b.wire_size; /* the head */
+        assert_int_equal(tenon_send(b.conn, TENON_TEXT, "a", 1, TENON_RSV1), TENON_OK);
+        flush_out(&b);
+        assert_wire(&b, 0xc1, "a", 1);
+        bench_stop(&b);
+    }
+}
+
 /* Nothing was agreed on: nothing is left in what was asked of it. */
 static void test_nothing_agreed(void **state)
 {
@@ -1256,12 +1393,9 @@ static void test_nothing_agreed(void **state)
 /* A bit that compression would have, had it been agreed on, is the program's own. */
 static void test_own_bit_where_nothing_was_agreed(void **state)
 {
-    tenon_deflate deflate;
+    tenon_deflate deflate = standard_deflate();
     bench b;
     (void)state;
-    memset(&deflate, 0, sizeof deflate);
-    deflate.size = (uint32_t)sizeof deflate;
-    deflate.codec = &tenon_zlib;
     bench_config(&b, TENON_SERVER);
     assert_int_equal(tenon_config_deflate(&b.config, &deflate), TENON_OK);
     bench_start(&b, 512, 512);
@@ -1309,6 +1443,7 @@ int main(void)
         cmocka_unit_test(test_again_and_too_big),
         cmocka_unit_test(test_frames_of_any_length_fit),
         cmocka_unit_test(test_room_by_a_tight_bound),
+        cmocka_unit_test(test_room_for_one_frame),
         cmocka_unit_test(test_wants_deflate),
         cmocka_unit_test(test_wants_deflate_with_little_room),
         cmocka_unit_test(test_wants_deflate_no_longer),
@@ -1331,6 +1466,9 @@ int main(void)
         cmocka_unit_test(test_codec_refuses),
         cmocka_unit_test(test_config_errors),
         cmocka_unit_test(test_wants_both),
+        cmocka_unit_test(test_wants_rx_for_what_is_plain),
+        cmocka_unit_test(test_when_to_set),
+        cmocka_unit_test(test_answer_without_room),
         cmocka_unit_test(test_prepared_plain),
         cmocka_unit_test(test_nothing_agreed),
         cmocka_unit_test(test_own_bit_where_nothing_was_agreed),

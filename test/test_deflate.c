@@ -22,6 +22,7 @@ static struct {
     int stuck;             /* nothing is taken */
     int silent;            /* deflate takes all, and gives nothing */
     unsigned ends;         /* inflate tells so often of an end where it moves nothing */
+    unsigned echoes;       /* and behind an end that it has told, so often */
     int no_tail;           /* deflate forgets its flush */
 } fake;
 
@@ -165,6 +166,7 @@ static int fake_inflate(void *memory, const uint8_t **in, size_t *in_size, uint8
         }
         if (f->left == 0 && f->final) {
             f->final = 0;
+            fake.ends = fake.echoes;
             return TENON_END;
         }
     }
@@ -616,10 +618,17 @@ static void test_a_codec_that_is_stuck(void **state)
 static void test_an_end_that_was_read_before(void **state)
 {
     static const uint8_t hello[] = {0x00, 0x05, 0x00, 0xfa, 0xff, 'H', 'e', 'l', 'l', 'o', 0x00};
+    static const uint8_t final[] = {0x01, 0x05, 0x00, 0xfa, 0xff, 'H', 'e', 'l', 'l', 'o', 0x00};
     tenon_inflater *f;
     uint8_t out[16];
     (void)state;
     memset(&fake, 0, sizeof fake);
+    fake.echoes = 1; /* another block of which all had been read, right behind one that was not */
+    f = make_inflater(&fake_codec, 9, 0);
+    assert_int_equal(inflate_message(f, 0, final, sizeof final, sizeof final, out, sizeof out, 16), 5);
+    assert_memory_equal(out, "Hello", 5);
+    free(f);
+    fake.echoes = 0;
     fake.ends = 1;
     f = make_inflater(&fake_codec, 9, 0);
     assert_int_equal(inflate_message(f, 0, hello, sizeof hello, sizeof hello, out, sizeof out, 16), 5);
@@ -768,6 +777,68 @@ static void test_resets(void **state)
     tenon_deflater_reset(to);
     assert_int_equal(fake.resets, 1);
     free(to);
+}
+
+/* Begins a message, gives it up, and sends another, perhaps with a part of nothing first. */
+static void give_up(const uint8_t *plain, size_t n, int shown_whole, int nothing)
+{
+    static const uint8_t hello[] = {0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00};
+    tenon_deflate d = settings(&tenon_zlib, 1, 6);
+    tenon_deflater *to = make_deflater(&d, 9, 0);
+    uint8_t out[64];
+    assert_int_equal(tenon_deflater_run(to, &plain, &n, 1), TENON_OK);
+    assert_int_equal(to->ended, shown_whole);
+    tenon_deflater_reset(to);
+    if (nothing)
+        assert_int_equal(deflate_part(to, NULL, 0, 0, out, sizeof out, SIZE_MAX), 0);
+    assert_int_equal(deflate_part(to, (const uint8_t *)"Hello", 5, 1, out, sizeof out, SIZE_MAX), sizeof hello);
+    assert_memory_equal(out, hello, sizeof hello);
+    free(to);
+}
+
+/* What is given up leaves nothing behind: neither in the stage, be it the whole message or
+ * as much as there is room for, nor in the codec. */
+static void test_reset_in_the_middle(void **state)
+{
+    uint8_t plain[2000];
+    uint64_t seed = 5;
+    int nothing;
+    (void)state;
+    fill_noise(plain, sizeof plain, &seed);
+    for (nothing = 0; nothing < 2; nothing++) {
+        give_up(plain, 10, 1, nothing);
+        give_up(plain, sizeof plain, 0, nothing);
+    }
+}
+
+/* A part of nothing is nothing, at the very beginning too; and the end of a message of
+ * nothing is one octet, which is what is asked for it. */
+static void test_parts_of_nothing(void **state)
+{
+    tenon_deflate d = settings(&tenon_zlib, 0, 0);
+    tenon_deflater *to = make_deflater(&d, 15, 0);
+    uint8_t out[64];
+    (void)state;
+    assert_int_equal(deflate_part(to, NULL, 0, 0, out, sizeof out, SIZE_MAX), 0);
+    assert_int_equal(deflate_part(to, NULL, 0, 1, out, sizeof out, SIZE_MAX), 1);
+    assert_int_equal(tenon_deflater_bound(to, 0), 1);
+    free(to);
+}
+
+/* What is taken octet by octet is the same as at once, down to the last one. */
+static void test_taken_octet_by_octet(void **state)
+{
+    tenon_deflate d = settings(&tenon_zlib, 0, 0);
+    tenon_deflater *one = make_deflater(&d, 15, 0), *all = make_deflater(&d, 15, 0);
+    uint8_t first[64], second[64];
+    long n;
+    (void)state;
+    n = deflate_part(all, (const uint8_t *)"Hello", 5, 0, first, sizeof first, SIZE_MAX);
+    assert_true(n > 4);
+    assert_int_equal(deflate_part(one, (const uint8_t *)"Hello", 5, 0, second, sizeof second, 1), n);
+    assert_memory_equal(first, second, (size_t)n);
+    free(one);
+    free(all);
 }
 
 /* Flushes that end exactly where the stage does. */
@@ -1208,6 +1279,9 @@ int main(void)
         cmocka_unit_test(test_what_becomes_of_hello),
         cmocka_unit_test(test_parts),
         cmocka_unit_test(test_resets),
+        cmocka_unit_test(test_reset_in_the_middle),
+        cmocka_unit_test(test_parts_of_nothing),
+        cmocka_unit_test(test_taken_octet_by_octet),
         cmocka_unit_test(test_every_size_through_a_small_stage),
         cmocka_unit_test(test_bound_and_window),
         cmocka_unit_test(test_sizes_of_compressing),

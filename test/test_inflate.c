@@ -800,32 +800,36 @@ static void test_bad_text_at_every_place(void **state)
     }
 }
 
+/* A server to whose program RSV2 was granted as well. */
+static void open_with_own_bit(pair *p, uint32_t flags, size_t rx, uint32_t granted)
+{
+    memset(p, 0, sizeof *p);
+    bench_config(&p->b, TENON_SERVER);
+    p->b.config.flags = flags;
+    p->deflate.size = (uint32_t)sizeof p->deflate;
+    p->deflate.codec = &tenon_zlib;
+    assert_int_equal(tenon_config_deflate(&p->b.config, &p->deflate), TENON_OK);
+    bench_start(&p->b, rx, 4096);
+    p->agreed.size = (uint32_t)sizeof p->agreed;
+    p->agreed.on = 1;
+    p->agreed.out_bits = p->agreed.in_bits = 15;
+    assert_int_equal(tenon_deflate_set(p->b.conn, &p->agreed), TENON_OK);
+    assert_int_equal(tenon_grant(p->b.conn, TENON_RSV2, 0, granted), TENON_OK);
+    assert_next(&p->b, TENON_EV_OPEN);
+    peer_start(p);
+    lend_blocks(p, 0);
+}
+
 /* A relay does not look at text with bits of extensions, but RSV1 is the library's now.
  * Extensions of the program's own keep their bits, and may make text opaque. */
 static void test_relay_and_own_bits(void **state)
 {
     static const uint8_t bad[] = {0x7a, 0xbb, 0xa0, 0x01, 0x00}, hello[] = {0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00};
-    setup s = setup_of(TENON_SERVER);
     pair p;
     int way;
     (void)state;
     for (way = 0; way < 3; way++) {
-        s.flags = way == 0 ? TENON_RELAY : 0;
-        memset(&p, 0, sizeof p);
-        bench_config(&p.b, TENON_SERVER);
-        p.b.config.flags = s.flags;
-        p.deflate.size = (uint32_t)sizeof p.deflate;
-        p.deflate.codec = &tenon_zlib;
-        assert_int_equal(tenon_config_deflate(&p.b.config, &p.deflate), TENON_OK);
-        bench_start(&p.b, 4096, 4096);
-        p.agreed.size = (uint32_t)sizeof p.agreed;
-        p.agreed.on = 1;
-        p.agreed.out_bits = p.agreed.in_bits = 15;
-        assert_int_equal(tenon_deflate_set(p.b.conn, &p.agreed), TENON_OK);
-        assert_int_equal(tenon_grant(p.b.conn, TENON_RSV2, 0, way == 1 ? TENON_OPAQUE : 0), TENON_OK);
-        assert_next(&p.b, TENON_EV_OPEN);
-        peer_start(&p);
-        lend_blocks(&p, 0);
+        open_with_own_bit(&p, way == 0 ? TENON_RELAY : 0, 4096, way == 1 ? TENON_OPAQUE : 0);
         if (way == 2) {
             give_frame(&p.b, 0xe1, hello, sizeof hello);
             assert_next(&p.b, TENON_EV_DATA);
@@ -847,6 +851,27 @@ static void test_relay_and_own_bits(void **state)
         }
         pair_close(&p);
     }
+}
+
+/* Pieces of a message of one frame all have the bits of that frame. */
+static void test_own_bits_of_each_piece(void **state)
+{
+    uint8_t data[1000], *packed;
+    size_t size, told = 0;
+    pair p;
+    (void)state;
+    memset(data, 'a', sizeof data);
+    open_with_own_bit(&p, TENON_CHUNKS, TENON_RX_MIN, 0);
+    packed = peer_pack(&p, data, sizeof data, &size);
+    give_frame(&p.b, 0xe2, packed, size);
+    while (told < sizeof data) {
+        assert_next(&p.b, TENON_EV_DATA);
+        assert_int_equal(p.b.event.flags & (TENON_RSV1 | TENON_RSV2 | TENON_RSV3), TENON_RSV2);
+        assert_true(p.b.event.size < sizeof data);
+        told += p.b.event.size;
+    }
+    free(packed);
+    pair_close(&p);
 }
 
 /* -------------------------------------------------------------------- broken streams */
@@ -1066,6 +1091,7 @@ int main(void)
         cmocka_unit_test(test_ten_thousand_tiny_messages),
         cmocka_unit_test(test_bad_text_at_every_place),
         cmocka_unit_test(test_relay_and_own_bits),
+        cmocka_unit_test(test_own_bits_of_each_piece),
         cmocka_unit_test(test_every_bit_flipped),
         cmocka_unit_test(test_codec_failure),
         cmocka_unit_test(test_drop_after_close),

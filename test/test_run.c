@@ -760,7 +760,7 @@ static void test_nothing_moves(void **state)
     assert_int_equal(s.sends, 0);
     assert_int_equal(tenon_send(b.conn, TENON_BINARY, "Hello", 5, 0), TENON_OK);
     assert_int_equal(tenon_pump(b.conn, &io), TENON_OK);
-    assert_true(s.sends > 0 && s.sends < 4);
+    assert_int_equal(s.sends, 2); /* before the read, and for what the read may have brought about */
     assert_true(tenon_queued(b.conn) > 0);
     bench_stop(&b);
 }
