@@ -492,8 +492,9 @@ TENON_API size_t tenon_conn_size(void);
 
 /*
  * Makes a connection in *memory (size octets, aligned as tenon_storage).
- * Errors: NULL; SIZE (memory too small or misaligned, or a config that no function
- * above has filled); ARG (its role was changed); RANDOM (a client without random).
+ * Errors: NULL; SIZE (memory too small or misaligned, or a config without its size);
+ * ARG (a config without its role: a function above sets both); RANDOM (a client without
+ * random).
  * There is nothing to destroy: after CLOSED, or any time you drop it, the memory is
  * yours. Dropping it early gives no RELEASED.
  */
