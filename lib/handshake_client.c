@@ -33,7 +33,8 @@ static void put_target(tenon_text *out, const tenon_place *place)
     }
 }
 
-/* The request line, and where it goes, but for the end of that line. Apart, so that no check stands upon it. */
+/* The request line, and where it goes, but for the end of that line. Apart, so that no
+ * check stands upon it. */
 static TENON_APART int put_place(tenon_text *out, const tenon_request *request)
 {
     tenon_place place;

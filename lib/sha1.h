@@ -7,8 +7,8 @@
 
 #define TENON_SHA1_SIZE 20
 
-/* The digest of the n octets at data and of the tail, which ends with NUL, behind them. Written
- * for size, not speed: an accept value takes two blocks, once a connection. */
+/* The digest of the n octets at data and of the tail, which ends with NUL, behind them. An
+ * accept value takes two blocks, once a connection. */
 TENON_INTERNAL void tenon_sha1(const char *data, size_t n, const char *tail, uint8_t out[TENON_SHA1_SIZE]);
 
 #endif

@@ -412,7 +412,8 @@ typedef int (*tenon_random_fn)(void *user, void *out, size_t n);
 
 /* tenon_config.flags */
 #define TENON_CHUNKS 0x0001u             /* deliver pieces of messages as they arrive */
-#define TENON_RELAY 0x0002u              /* validate and forward: no automatic Pong or Close, and no UTF-8 check of frames with RSV bits */
+#define TENON_RELAY 0x0002u              /* validate and forward: no Pong or Close of its own (tenon_pong, tenon_close), */
+                                         /* and no UTF-8 check of frames with RSV bits */
 #define TENON_PLAIN_GET 0x0004u          /* server: REQUEST also for a GET without Upgrade, instead of 426 */
 #define TENON_REQUIRE_SUBPROTOCOL 0x0008u/* client: fail if one was offered and none chosen, as browsers do */
 #define TENON_DROP_AFTER_CLOSE 0x0010u   /* no DATA once tenon_close was called, as browsers do */
