@@ -404,8 +404,9 @@ step 'build: shared' build build/shared -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYP
     -DBUILD_SHARED_LIBS=ON -DTENON_BUILD_TESTS=OFF -DTENON_INSTALL=OFF
 both_lanes
 [ -z "$real" ] || step 'tables of the README' /usr/bin/python3 test/tables.py README.md build/peers/table.md \
-    build/browsers/browsers.md build/asan/network/profiles.md build/ports/ports.md build/firmware/firmware.md \
-    build/size/size.md
+    build/browsers/browsers.md build/ports/ports.md build/firmware/firmware.md build/size/size.md
+[ -z "$real" ] || step 'table of the intermediaries' /usr/bin/python3 test/tables.py test/network/README.md \
+    build/asan/network/profiles.md
 
 # Last, for it asks what ran.
 step 'check: traceability' check traceability.py --junit "$results/sanitizers.xml" \

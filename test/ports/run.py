@@ -299,8 +299,8 @@ class Run:
         (self.out / "left_out.txt").write_text("\n".join(names) + "\n")
         if len(names) > 30:
             raise Failed("%d cases left out" % len(names))
-        return "%s runs, %s calls, of %d cases; %s runs of %d cases need more memory (%s)" % (
-            found.group(1), found.group(2), len(cases), found.group(3), len(names), ", ".join(names))
+        return "%s runs, %s calls, of %d cases; %s runs of %d cases need more memory" % (
+            found.group(1), found.group(2), len(cases), found.group(3), len(names))
 
     def units(self, place):
         count = 0
