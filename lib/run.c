@@ -11,6 +11,9 @@
 #define WRITES_MAX 16
 #define ROUNDS_MAX 4
 
+/* Reads behind a write that failed. */
+#define LAST_READS_MAX 64
+
 int tenon_run(tenon_conn *conn, tenon_event_fn event, void *user)
 {
     tenon_event current;
@@ -39,7 +42,8 @@ int tenon_run(tenon_conn *conn, tenon_event_fn event, void *user)
 }
 
 /* Writes until the transport takes no more: TENON_OK; TENON_MORE, if it might take
- * more, but that is enough for one turn; or TENON_ERR_ACK. *moved: there may be events. */
+ * more, but that is enough for one turn; TENON_END, if it never will; or TENON_ERR_ACK.
+ * *moved: there may be events. */
 static int flush(tenon_conn *conn, const tenon_io *io, int *moved)
 {
     tenon_iov pieces[PIECES_MAX];
@@ -51,10 +55,8 @@ static int flush(tenon_conn *conn, const tenon_io *io, int *moved)
             return TENON_OK;
         put = 0;
         status = io->send(io->user, pieces, count, &put);
-        if (status < 0) {
-            *moved = 1;
-            return tenon_abort(conn, TENON_REMOTE);
-        }
+        if (status < 0)
+            return TENON_END;
         if (status != TENON_OK || put == 0)
             return TENON_OK;
         *moved = 1;
@@ -86,7 +88,7 @@ static int read_once(tenon_conn *conn, const tenon_io *io)
 }
 
 /* Delivers and writes by turns, for each brings about the other. TENON_OK,
- * TENON_MORE, TENON_STOPPED, TENON_DONE or an error. */
+ * TENON_MORE, TENON_STOPPED, TENON_DONE, TENON_END (of writing) or an error. */
 static int deliver(tenon_conn *conn, const tenon_io *io)
 {
     int round, status = TENON_OK;
@@ -98,12 +100,32 @@ static int deliver(tenon_conn *conn, const tenon_io *io)
         flushed = flush(conn, io, &moved);
         if (flushed < 0)
             return flushed;
+        if (status == TENON_OK && flushed == TENON_END)
+            return flushed;
+        if (flushed == TENON_END)
+            tenon_abort(conn, TENON_REMOTE); /* who stops has heard enough */
         if (status != TENON_OK)
             return status;
         if (!moved || (tenon_wants(conn) & TENON_WANTS_NEXT) == 0)
             return flushed;
     }
     return TENON_MORE;
+}
+
+/* Nothing can be written any more, but what the peer said before may still be there to
+ * be read: its Close, most likely. A program that stops has heard enough: what it waits
+ * for, room for an answer perhaps, will not come. */
+static int hear_out(tenon_conn *conn, const tenon_io *io)
+{
+    int status, reads = 0;
+    do {
+        status = tenon_run(conn, io->event, io->user);
+        if (status == TENON_DONE)
+            return status;
+    } while (status == TENON_OK && reads++ < LAST_READS_MAX &&
+             (tenon_wants(conn) & TENON_WANTS_READ) != 0 && read_once(conn, io));
+    tenon_abort(conn, TENON_REMOTE);
+    return status == TENON_OK ? tenon_run(conn, io->event, io->user) : status;
 }
 
 static int check_io(tenon_conn *conn, const tenon_io *io)
@@ -151,8 +173,10 @@ int tenon_pump(tenon_conn *conn, const tenon_io *io)
         return status;
     tenon_tick(conn, io->now(io->user));
     status = flush(conn, io, &moved);
-    if (status >= 0)
+    if (status == TENON_OK || status == TENON_MORE)
         status = turn(conn, io);
+    if (status == TENON_END)
+        return hear_out(conn, io);
     if (status != TENON_OK && status != TENON_MORE)
         return status;
     if (tenon_state(conn) == TENON_CLOSING && (tenon_wants(conn) & TENON_WANTS_SHUT_WR) != 0) {

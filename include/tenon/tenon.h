@@ -590,7 +590,8 @@ TENON_API int tenon_eof(tenon_conn *conn);
 /*
  * The transport is gone, or you want it gone: the current event and all that is
  * queued are dropped; then come RELEASED for each reference, then CLOSED. cause:
- * TENON_REMOTE for a reset by the peer, TENON_LOCAL for your own wish.
+ * TENON_REMOTE for a reset by the peer, TENON_LOCAL for your own wish. When a write
+ * fails, read what is there first: the peer's Close may be in it.
  * Errors: NULL; ARG; STATE (CLOSED was delivered).
  */
 TENON_API int tenon_abort(tenon_conn *conn, int cause);
@@ -847,7 +848,9 @@ typedef struct tenon_io {
      * once even where it could not write all. */
     int (*recv)(void *user, void *buf, size_t n, size_t *got);
     /* Writes some of the pieces and sets *put. TENON_OK, TENON_WAIT or TENON_ERR_IO.
-     * Behind an error of either comes CLOSED, with rule ABORT and cause REMOTE. */
+     * Behind an error of either comes CLOSED, with rule ABORT and cause REMOTE; but
+     * if a write fails, what recv still has is told first, for the peer's Close may
+     * be in it. */
     int (*send)(void *user, const tenon_iov *iov, size_t count, size_t *put);
     /* The clock in milliseconds. */
     uint64_t (*now)(void *user);
