@@ -362,7 +362,11 @@ enum {
      * Close. cause: TENON_LOCAL if this side ended it (tenon_close, tenon_reject,
      * a rule broken by the peer, a timeout), TENON_REMOTE if the peer or the
      * transport did. rule, offset: what was wrong and where in the stream (0 is
-     * its first octet). During the handshake code is 1006. */
+     * its first octet). During the handshake code is 1006.
+     * A socket that is closed while octets of the peer are unread, or on their way,
+     * answers with a reset, and that can take back a Close that the peer has not read
+     * yet: a server shuts its sending side first, and reads to the end, for a moment
+     * at most (RFC 6455, 7.1.1). */
     TENON_EV_CLOSED = 11
 };
 
