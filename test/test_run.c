@@ -141,7 +141,7 @@ static int set_up(void **state)
 
 static const char session_log[] = "REQUEST OPEN DATA PING DATA CLOSE CLOSED ";
 
-static void begin(bench *b, script *s)
+static void begin_limited(bench *b, script *s, uint64_t max_message)
 {
     memset(s, 0, sizeof *s);
     s->read_most = s->write_most = SIZE_MAX;
@@ -149,8 +149,14 @@ static void begin(bench *b, script *s)
     s->in_size = session_size;
     s->at = UINT32_MAX;
     bench_server(b);
+    b->config.max_message = max_message;
     bench_start(b, 1024, 1024);
     s->conn = b->conn;
+}
+
+static void begin(bench *b, script *s)
+{
+    begin_limited(b, s, 0);
 }
 
 /* Pumps until it is done; returns how often it was called. */
@@ -806,7 +812,7 @@ static int ping_event(tenon_conn *conn, const tenon_event *event, void *user)
 /* An open server whose client sends no more than that; the next write fails. */
 static void begin_unwritable(bench *b, script *s, tenon_io *io, const uint8_t *in, size_t size)
 {
-    begin(b, s);
+    begin_limited(b, s, 10000);
     *io = io_of(s);
     s->endless = 1;
     s->in_size = sizeof REQUEST - 1;
@@ -848,6 +854,77 @@ static void test_write_fails_close_heard(void **state)
             bench_stop(&b);
         }
     }
+}
+
+/* The own Close is out; the Pong behind it finds nobody, and the peer's Close is there: that
+ * is a clean end. */
+static void test_write_fails_behind_the_close(void **state)
+{
+    uint8_t in[64];
+    size_t n = peer_frame(SERVER, in, 0x89, "", 0), ping = n;
+    tenon_io io;
+    script s;
+    bench b;
+    (void)state;
+    n += peer_frame(SERVER, in + n, 0x88, "\x03\xe8", 2);
+    begin_unwritable(&b, &s, &io, in, n);
+    s.send_fails++;
+    s.read_most = ping;
+    assert_int_equal(tenon_close(b.conn, TENON_CLOSE_NORMAL, NULL, 0), TENON_OK);
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_DONE);
+    assert_string_equal(s.log, "REQUEST OPEN PING CLOSE CLOSED ");
+    assert_int_equal(s.last.flags & TENON_CLEAN, TENON_CLEAN);
+    assert_int_equal(s.last.sent_code, TENON_CLOSE_NORMAL);
+    assert_int_equal(s.last.rule, TENON_RULE_NONE);
+    bench_stop(&b);
+}
+
+static int abort_event(tenon_conn *conn, const tenon_event *event, void *user)
+{
+    if (event->type == TENON_EV_DATA)
+        assert_int_equal(tenon_abort(conn, TENON_LOCAL), TENON_OK);
+    return script_event(conn, event, user);
+}
+
+/* The program ends it itself in what it hears: behind CLOSED nothing is touched. */
+static void test_write_fails_then_aborted(void **state)
+{
+    uint8_t in[64];
+    size_t n = peer_frame(SERVER, in, 0x81, "bye", 3);
+    tenon_io io;
+    script s;
+    bench b;
+    (void)state;
+    begin_unwritable(&b, &s, &io, in, n);
+    s.answer = TENON_AGAIN;
+    io.event = abort_event;
+    assert_int_equal(tenon_ping(b.conn, NULL, 0), TENON_OK);
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_DONE);
+    assert_string_equal(s.log, "REQUEST OPEN DATA CLOSED ");
+    assert_int_equal(s.last.cause, TENON_LOCAL);
+    bench_stop(&b);
+}
+
+/* A message that waits for a larger rx will not get it: nothing is read behind it. */
+static void test_write_fails_without_room(void **state)
+{
+    static const uint8_t in[2048] = {0x82, 0xfe, 0x13, 0x88, 1, 2, 3, 4, 5, 6, 7, 8};
+    tenon_io io;
+    script s;
+    bench b;
+    (void)state;
+    begin_unwritable(&b, &s, &io, in, sizeof in);
+    s.send_fails = 0;
+    while ((tenon_wants(b.conn) & TENON_WANTS_RX) == 0)
+        assert_true(tenon_pump(b.conn, &io) >= 0);
+    assert_true(s.in_at < s.in_size);
+    assert_int_equal(tenon_ping(b.conn, NULL, 0), TENON_OK);
+    s.recvs = 0;
+    s.send_fails = 1;
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_DONE);
+    assert_int_equal(s.recvs, 0);
+    assert_int_equal(s.last.rule, TENON_RULE_ABORT);
+    bench_stop(&b);
 }
 
 /* Without a Close it is the write that ended it, wherever reading stops. */
@@ -1086,6 +1163,9 @@ int main(void)
         cmocka_unit_test(test_endless_turn),
         cmocka_unit_test(test_write_fails_at_once),
         cmocka_unit_test(test_write_fails_close_heard),
+        cmocka_unit_test(test_write_fails_behind_the_close),
+        cmocka_unit_test(test_write_fails_then_aborted),
+        cmocka_unit_test(test_write_fails_without_room),
         cmocka_unit_test(test_write_fails_nothing_heard),
         cmocka_unit_test(test_write_fails_endless_peer),
         cmocka_unit_test(test_write_fails_stopped),
