@@ -90,6 +90,26 @@ def test_close_unanswered():
     return "the relay answers after 3 s"
 
 
+def test_close_unread():
+    """Who has sent its Close need not read any more, while the other end's answer is behind
+    data that nobody wants: the relay drops them, and finds the answer."""
+    octets = frame(FIN | BINARY, bytes(30_000_000), False) + frame(FIN | CLOSE, struct.pack("!H", 1000), False)
+    with relaying() as relay, paired(relay, buffers=65536) as (client, origin):
+        sent = fill(origin, octets)
+        client.close(1000, b"enough")
+        origin.gets_close(1000, b"enough")
+        origin.send(octets[sent:])
+        first = 0
+        while first != FIN | CLOSE:
+            first, payload = client.piece()
+        same(payload, struct.pack("!H", 1000), "the answer, behind what was queued")
+        client.end()
+        origin.leaves()
+        for side in ("client", "origin"):
+            relay.counts('relay_closes_total{side="%s",rule="NONE"}' % side, 1)
+    return "30 MB in front of the answer are dropped"
+
+
 def test_close_cut_off():
     """The other end breaks off instead of answering: the answer comes at once."""
     with relaying() as relay:
