@@ -105,6 +105,13 @@ def least_age(role, ms):
     return look
 
 
+def most_age(role, ms):
+    def look(ends):
+        end = next(end for end in ends if end["role"] == role)
+        check(end["ms"] < ms, "%s to last less than %d ms" % (role, ms), end["ms"])
+    return look
+
+
 def closed_clean(ends):
     """Both have said and heard 1000, whatever the line did then."""
     for end in ends:
@@ -146,6 +153,7 @@ BIG = {**MORTAL, "count": 60, "expect": 60, "min": 20000, "max": 30000}
 # Who closes says so 50 ms after the opening. A Close with a code has these octets.
 CLOSING = {**QUIET, "closeafter": 50}
 CLOSE_UP, CLOSE_DOWN = 8, 4
+LATE = 10 # seconds
 
 KINDS = [
     Kind("split", "cut at random", lambda rng: Fault(split=rng.choice((1, 3, 20, 500))), (CLEAN,), (CLEAN,),
@@ -198,9 +206,9 @@ KINDS = [
          in_close("rst", "down", 1, CLOSE_DOWN - 1), RST_RULES, (CLEAN,), CLOSING, QUIET, unanswered),
     Kind("closed_rst", "resets both sides behind the Close of both", in_close("rst", "down", CLOSE_DOWN, CLOSE_DOWN),
          (CLEAN,), (CLEAN,), CLOSING, QUIET, closed_clean),
-    Kind("fin_late", "keeps the server's FIN back for 2.5 s, longer than the wait for it",
-         in_close("pause", "down", CLOSE_DOWN, CLOSE_DOWN, way="down", seconds=2.5), (CLEAN,), (CLEAN,), CLOSING, QUIET,
-         lambda ends: (closed_clean(ends), least_age("client", CLOSE + 50)(ends))),
+    Kind("fin_late", "keeps the server's FIN back, for longer than the client waits for it",
+         in_close("pause", "down", CLOSE_DOWN, CLOSE_DOWN, way="down", seconds=LATE), (CLEAN,), (CLEAN,), CLOSING, QUIET,
+         lambda ends: (closed_clean(ends), least_age("client", CLOSE + 50)(ends), most_age("client", LATE * 1000)(ends))),
     Kind("handshake_paused", "stalls for 0.2 to 0.7 s within the heads, in both directions",
          lambda rng: Fault("pause", way="both", trigger=way(rng), at=rng.randint(0, HEAD), seconds=rng.uniform(0.2, 0.7)),
          (CLEAN,), (CLEAN,), CLOSER, check_more=complete),
