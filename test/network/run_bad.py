@@ -148,10 +148,11 @@ def going_away(ends):
 
 LOAD = {**QUIET, "count": 300, "min": 20000, "max": 30000, "stall": STALL, "sndbuf": 16384, "rcvbuf": 16384}
 SINK = {**LOAD, "count": 0}
-BIG = {**MORTAL, "count": 60, "expect": 60, "min": 20000, "max": 30000}
+BIG = {**TALK, "count": 60, "expect": 60, "min": 20000, "max": 30000}
 
 # Who closes says so 50 ms after the opening. A Close with a code has these octets.
 CLOSING = {**QUIET, "closeafter": 50}
+WAITING = {**CLOSING, "close": PATIENCE} # for an answer, however busy the line is
 CLOSE_UP, CLOSE_DOWN = 8, 4
 LATE = 10 # seconds
 
@@ -199,13 +200,13 @@ KINDS = [
     Kind("big_rst", "resets both sides within such messages",
          lambda rng: Fault("rst", trigger=way(rng), at=rng.randint(30000, 400000)), RST_RULES, RST_RULES, BIG, BIG),
     Kind("close_half", "half-closes towards the server within the client's Close",
-         in_close("half", "up", 1, CLOSE_UP - 1, way="up"), FIN_RULES, FIN_RULES, CLOSING, QUIET, unanswered),
+         in_close("half", "up", 1, CLOSE_UP - 1, way="up"), FIN_RULES, FIN_RULES, WAITING, QUIET, unanswered),
     Kind("close_rst", "resets both sides within the client's Close", in_close("rst", "up", 1, CLOSE_UP - 1),
-         RST_RULES, RST_RULES, CLOSING, QUIET, unanswered),
+         RST_RULES, RST_RULES, WAITING, QUIET, unanswered),
     Kind("close_answer_rst", "resets both sides within the server's Close",
-         in_close("rst", "down", 1, CLOSE_DOWN - 1), RST_RULES, (CLEAN,), CLOSING, QUIET, unanswered),
+         in_close("rst", "down", 1, CLOSE_DOWN - 1), RST_RULES, (CLEAN,), WAITING, QUIET, unanswered),
     Kind("closed_rst", "resets both sides behind the Close of both", in_close("rst", "down", CLOSE_DOWN, CLOSE_DOWN),
-         (CLEAN,), (CLEAN,), CLOSING, QUIET, closed_clean),
+         (CLEAN,), (CLEAN,), WAITING, QUIET, closed_clean),
     Kind("fin_late", "keeps the server's FIN back, for longer than the client waits for it",
          in_close("pause", "down", CLOSE_DOWN, CLOSE_DOWN, way="down", seconds=LATE), (CLEAN,), (CLEAN,), CLOSING, QUIET,
          lambda ends: (closed_clean(ends), least_age("client", CLOSE + 50)(ends), most_age("client", LATE * 1000)(ends))),
