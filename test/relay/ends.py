@@ -78,16 +78,36 @@ def test_close_behind_data():
 
 
 def test_close_unanswered():
-    """Who waits for an answer gets one, if not from the other end."""
+    """Who waits for an answer gets one, if not from the other end; the relay waits quietly."""
     with relaying() as relay, paired(relay) as (client, origin):
-        began = time.monotonic()
+        began, before = time.monotonic(), relay.cpu_seconds()
         client.close(4000, b"bye")
+        client.sock.shutdown(socket.SHUT_WR)
         origin.gets_close(4000, b"bye")
         client.gets_close(4000)
-        took = time.monotonic() - began
+        took, used = time.monotonic() - began, relay.cpu_seconds() - before
         check(2.5 < took < 4.5, "the relay's answer after 3 s", took)
+        check(used < 0.3, "less than 0.3 s of the processor meanwhile", used)
         client.end()
     return "the relay answers after 3 s"
+
+
+def test_close_half_closed():
+    """Who ends its side behind its Close still gets the answer to it."""
+    with relaying() as relay:
+        for first in (0, 1):
+            with paired(relay) as ends:
+                closer, other = ends[first], ends[1 - first]
+                closer.close(4000, b"bye")
+                closer.sock.shutdown(socket.SHUT_WR)
+                other.gets_close(4000, b"bye")
+                closer.has_nothing(0.1)
+                other.close(4000, b"you too")
+                closer.gets_close(4000, b"you too", "the answer")
+                closer.gone()
+                other.sock.shutdown(socket.SHUT_WR)
+                other.gone()
+    return "the other end's answer arrives, from each side"
 
 
 def test_close_unread():
