@@ -205,6 +205,8 @@ KINDS = [
          RST_RULES, RST_RULES, WAITING, QUIET, unanswered),
     Kind("close_answer_rst", "resets both sides within the server's Close",
          in_close("rst", "down", 1, CLOSE_DOWN - 1), RST_RULES, (CLEAN,), WAITING, QUIET, unanswered),
+    Kind("closed_half", "half-closes towards the server behind the client's Close",
+         in_close("half", "up", CLOSE_UP, CLOSE_UP, way="up"), (CLEAN,), (CLEAN,), WAITING, QUIET, closed_clean),
     Kind("closed_rst", "resets both sides behind the Close of both", in_close("rst", "down", CLOSE_DOWN, CLOSE_DOWN),
          (CLEAN,), (CLEAN,), WAITING, QUIET, closed_clean),
     Kind("fin_late", "keeps the server's FIN back, for longer than the client waits for it",
