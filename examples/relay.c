@@ -21,11 +21,12 @@
  * THE HANDSHAKE. The client waits until the origin has answered. It gets a 101 if the
  * origin gave one, with the same subprotocol, extensions and end-to-end fields; any
  * other answer goes to it with its content (up to 64 KiB); 502 if the origin cannot
- * be reached or makes no sense, 504 if it does not answer within --answer-timeout
- * (10 s). What goes on to the origin: target, Origin, Cookie, Authorization and
- * whatever is not the connection's own; X-Forwarded-For, -Host and -Proto are the
- * relay's, and the client's own are dropped. With --trust-forwarded the client is a
- * proxy that is believed: its address is appended to X-Forwarded-For.
+ * be reached (also where no file may be opened any more) or makes no sense, 504 if it
+ * does not answer within --answer-timeout (10 s). What goes on to the origin: target,
+ * Origin, Cookie, Authorization and whatever is not the connection's own;
+ * X-Forwarded-For, -Host and -Proto are the relay's, and the client's own are dropped.
+ * With --trust-forwarded the client is a proxy that is believed: its address is
+ * appended to X-Forwarded-For.
  *
  * FRAMES. Each piece goes on as a frame as soon as it is here. Messages, opcodes, RSV
  * bits and the order of control frames stay; where frames begin and end does not. So

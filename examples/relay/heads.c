@@ -272,18 +272,23 @@ static void put_forwarded_for(writer *w, const relay *r, const tenon_fields *fie
     w->to->request.header_count++;
 }
 
-static int has_field(const tenon_fields *fields, const char *name)
+/* Whether the client's own field of that name goes on. It may be there and not: a field
+ * that Connection names was left out, and the relay's takes its place. */
+static int is_passed(const writer *w, const char *name)
 {
-    tenon_str value;
-    return tenon_header_find(fields, name, &value) == TENON_OK;
+    size_t i;
+    for (i = 0; i < w->to->request.header_count; i++)
+        if (is_name(w->to->fields[i].name, w->to->fields[i].name_size, name))
+            return 1;
+    return 0;
 }
 
 static void put_forwarded(writer *w, const relay *r, const tenon_fields *fields, tenon_str host, const char *peer)
 {
     put_forwarded_for(w, r, fields, peer);
-    if (!r->trusts_forwarded || !has_field(fields, "X-Forwarded-Host"))
+    if (!is_passed(w, "X-Forwarded-Host"))
         put_field(w, "X-Forwarded-Host", host);
-    if (!r->trusts_forwarded || !has_field(fields, "X-Forwarded-Proto"))
+    if (!is_passed(w, "X-Forwarded-Proto"))
         put_field(w, "X-Forwarded-Proto", string("http"));
     put_field(w, "Via", string("1.1 relay")); /* RFC 9110, 7.6.3 */
 }

@@ -99,7 +99,7 @@ static void on_unanswered(struct ev_loop *loop, ev_timer *watcher, int events)
 }
 
 /* A Close goes on to the other side as it is; its answer comes back the same way. */
-static void on_close(side *s, const tenon_event *event)
+static void pass_close(side *s, const tenon_event *event)
 {
     pair *p = s->pair;
     s->has_closed = 1;
@@ -112,6 +112,15 @@ static void on_close(side *s, const tenon_event *event)
     ev_timer_init(&p->patience, on_unanswered, CLOSE_SECONDS, 0.);
     p->patience.data = p;
     ev_timer_start(p->relay->loop, &p->patience);
+}
+
+/* Until it is answered the event is kept: nothing more is read then, so an end of the
+ * stream right behind the Close does not end the connection in front of the answer. */
+static int on_close(side *s, const tenon_event *event)
+{
+    if (!s->has_closed)
+        pass_close(s, event);
+    return s->is_told ? TENON_CONTINUE : TENON_AGAIN;
 }
 
 /* One side has broken off, or was broken off. To the client the relay is a gateway
@@ -308,8 +317,7 @@ static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
     case TENON_EV_PONG:
         return on_pong(s, event);
     case TENON_EV_CLOSE:
-        on_close(s, event);
-        break;
+        return on_close(s, event);
     case TENON_EV_WRITABLE:
         if (other(s)->is_alive)
             live_soon(&other(s)->live);

@@ -2,7 +2,7 @@
 """A bad line between a client and a server: one fault, at one place of the stream.
 
 Ways: "up" from the client to the server, "down" back. A Fault happens when so many
-octets have gone one way, heads included, or when the 101 has passed; before and
+octets have gone one way, heads included, or so many behind the head; before and
 without it, what goes through may be cut, delayed and throttled.
 """
 import asyncio
@@ -11,7 +11,7 @@ import random
 
 from common import Link, open_listener
 
-PASSED_101 = "after the 101"
+PASSED_HEAD = "after the request or the 101"
 BUFFER = 16384  # of the cutter's sockets where a stall must be felt soon
 
 
@@ -20,7 +20,8 @@ class Fault:
     kind: str = "none"        # none, fin, rst, half, drop, pause
     way: str = "up"           # in which it happens; "both" for pause and drop
     trigger: str = "up"       # of which way the octets are counted
-    at: object = 0            # octets, or PASSED_101
+    at: object = 0            # octets, or PASSED_HEAD
+    past: int = 0             # octets more, behind the head
     seconds: float = 0.0      # of a pause
     split: int = 0            # largest piece; 0: as it comes
     delay: tuple = (0, 0)     # seconds of each piece
@@ -39,7 +40,7 @@ class Cutter:
         self.fault, self.port = fault, port
         self.rng = random.Random(seed)
         self.passed = {"up": 0, "down": 0}
-        self.head = b""              # towards the client, until the 101 has passed
+        self.head = b""              # of the way that is counted, until it has passed
         self.is_on = False           # the fault has happened
         self.go_on = asyncio.Event() # after a pause
         self.links = []
@@ -83,11 +84,15 @@ class Cutter:
         fault = self.fault
         if self.is_on or fault.kind == "none" or way != fault.trigger:
             return None
-        if fault.at == PASSED_101:
-            self.head += data
+        at = fault.at
+        if at == PASSED_HEAD:
+            if b"\r\n\r\n" not in self.head:
+                self.head += data
             end = self.head.find(b"\r\n\r\n")
-            return None if end < 0 else len(data) - (len(self.head) - end - 4)
-        left = fault.at - self.passed[way]
+            if end < 0:
+                return None
+            at = end + 4 + fault.past
+        left = at - self.passed[way]
         return left if left <= len(data) else None
 
     def begin(self):

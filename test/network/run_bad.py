@@ -14,7 +14,7 @@ import random
 
 import peers
 from common import Failure, Probe, Report, check, main, same, serve
-from cutter import PASSED_101, Cutter, Fault
+from cutter import PASSED_HEAD, Cutter, Fault
 
 PER_CLASS = 20
 AT_A_TIME = 90
@@ -67,8 +67,13 @@ def fault_in_handshake(kind):
     return make
 
 
+def in_close(kind, trigger, first, last, **fixed):
+    """Behind so many octets of the Close, where that is all that is said."""
+    return lambda rng: Fault(kind, trigger=trigger, at=PASSED_HEAD, past=rng.randint(first, last), **fixed)
+
+
 def at_open(kind, direction, **fixed):
-    return lambda rng: Fault(kind, way=direction, trigger="down", at=PASSED_101, **fixed)
+    return lambda rng: Fault(kind, way=direction, trigger="down", at=PASSED_HEAD, **fixed)
 
 
 CLEAN = "NONE"
@@ -100,6 +105,25 @@ def least_age(role, ms):
     return look
 
 
+def most_age(role, ms):
+    def look(ends):
+        end = next(end for end in ends if end["role"] == role)
+        check(end["ms"] < ms, "%s to last less than %d ms" % (role, ms), end["ms"])
+    return look
+
+
+def closed_clean(ends):
+    """Both have said and heard 1000, whatever the line did then."""
+    for end in ends:
+        same((end["clean"], end["code"], end["sent"], end["received"]), (1, 1000, 1000, 1000), "clean end")
+
+
+def unanswered(ends):
+    """The client has said 1000, and nobody has answered."""
+    client = next(end for end in ends if end["role"] == "client")
+    same((client["clean"], client["code"], client["sent"], client["received"]), (0, 1006, 1000, 0), "end of the client")
+
+
 def of_both(look, ms):
     def looks(ends):
         look("client", ms)(ends)
@@ -124,6 +148,13 @@ def going_away(ends):
 
 LOAD = {**QUIET, "count": 300, "min": 20000, "max": 30000, "stall": STALL, "sndbuf": 16384, "rcvbuf": 16384}
 SINK = {**LOAD, "count": 0}
+BIG = {**TALK, "count": 60, "expect": 60, "min": 20000, "max": 30000}
+
+# Who closes says so 50 ms after the opening. A Close with a code has these octets.
+CLOSING = {**QUIET, "closeafter": 50}
+WAITING = {**CLOSING, "close": PATIENCE} # for an answer, however busy the line is
+CLOSE_UP, CLOSE_DOWN = 8, 4
+LATE = 10 # seconds
 
 KINDS = [
     Kind("split", "cut at random", lambda rng: Fault(split=rng.choice((1, 3, 20, 500))), (CLEAN,), (CLEAN,),
@@ -157,11 +188,37 @@ KINDS = [
     Kind("stall_up", "takes nothing from the client for 3 s", at_open("pause", "up", seconds=3, small=True),
          ("STALL_TIMEOUT",), FIN_RULES, LOAD, SINK, least_age("client", STALL)),
     Kind("close_unanswered", "swallows the server's Close", at_open("drop", "down"), ("CLOSE_TIMEOUT",), (CLEAN,),
-         {**QUIET, "closeafter": 50}, QUIET, least_age("client", CLOSE + 50)),
+         CLOSING, QUIET, least_age("client", CLOSE + 50)),
     Kind("close_lost", "swallows the client's Close", at_open("drop", "up"), ("CLOSE_TIMEOUT",), ("IDLE_TIMEOUT",),
-         {**QUIET, "closeafter": 50}, {**QUIET, "idle": 4000}, least_age("client", CLOSE + 50)),
+         CLOSING, {**QUIET, "idle": 4000}, least_age("client", CLOSE + 50)),
     Kind("close_after_rest", "a good line at rest for 2 s, longer than the wait for a Close", lambda rng: Fault(),
          (CLEAN,), (CLEAN,), {**QUIET, "closeafter": 2000}, QUIET, lambda ends: least_age("client", 2000)(ends)),
+    Kind("big_half_to_server", "half-closes towards the server within messages of 20 to 30 KB, both ways",
+         lambda rng: Fault("half", way="up", trigger=way(rng), at=rng.randint(30000, 400000)), FIN_RULES, FIN_RULES, BIG, BIG),
+    Kind("big_half_to_client", "the same towards the client",
+         lambda rng: Fault("half", way="down", trigger=way(rng), at=rng.randint(30000, 400000)), FIN_RULES, FIN_RULES, BIG, BIG),
+    Kind("big_rst", "resets both sides within such messages",
+         lambda rng: Fault("rst", trigger=way(rng), at=rng.randint(30000, 400000)), RST_RULES, RST_RULES, BIG, BIG),
+    Kind("close_half", "half-closes towards the server within the client's Close",
+         in_close("half", "up", 1, CLOSE_UP - 1, way="up"), FIN_RULES, FIN_RULES, WAITING, QUIET, unanswered),
+    Kind("close_rst", "resets both sides within the client's Close", in_close("rst", "up", 1, CLOSE_UP - 1),
+         RST_RULES, RST_RULES, WAITING, QUIET, unanswered),
+    Kind("close_answer_rst", "resets both sides within the server's Close",
+         in_close("rst", "down", 1, CLOSE_DOWN - 1), RST_RULES, (CLEAN,), WAITING, QUIET, unanswered),
+    Kind("closed_half", "half-closes towards the server behind the client's Close",
+         in_close("half", "up", CLOSE_UP, CLOSE_UP, way="up"), (CLEAN,), (CLEAN,), WAITING, QUIET, closed_clean),
+    Kind("closed_rst", "resets both sides behind the Close of both", in_close("rst", "down", CLOSE_DOWN, CLOSE_DOWN),
+         (CLEAN,), (CLEAN,), WAITING, QUIET, closed_clean),
+    Kind("fin_late", "keeps the server's FIN back, for longer than the client waits for it",
+         in_close("pause", "down", CLOSE_DOWN, CLOSE_DOWN, way="down", seconds=LATE), (CLEAN,), (CLEAN,), CLOSING, QUIET,
+         lambda ends: (closed_clean(ends), least_age("client", CLOSE + 50)(ends), most_age("client", LATE * 1000)(ends))),
+    Kind("handshake_paused", "stalls for 0.2 to 0.7 s within the heads, in both directions",
+         lambda rng: Fault("pause", way="both", trigger=way(rng), at=rng.randint(0, HEAD), seconds=rng.uniform(0.2, 0.7)),
+         (CLEAN,), (CLEAN,), CLOSER, check_more=complete),
+    Kind("handshake_stalled", "stalls for 3 s within the request, in both directions",
+         lambda rng: Fault("pause", way="both", trigger="up", at=rng.randint(0, HEAD), seconds=3),
+         ("HANDSHAKE_TIMEOUT",), ("HANDSHAKE_TIMEOUT",), {**MORTAL, "handshake": 700}, {**MORTAL, "handshake": 700},
+         lambda ends: (of_both(least_age, 700)(ends), never_open(ends))),
     Kind("request_lost", "swallows the request from some octet on",
          lambda rng: Fault("drop", way="up", trigger="up", at=rng.randint(0, HEAD)),
          ("HANDSHAKE_TIMEOUT",), ("HANDSHAKE_TIMEOUT",), {**TALK, "handshake": 700}, {**TALK, "handshake": 2500},

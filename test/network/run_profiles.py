@@ -252,7 +252,7 @@ def network_rows(results):
     for network in documents.NETWORKS:
         keys = [key for key, document in documents.DOCUMENTS.items() if document.network == network]
         if not keys:
-            yield row(network, "no public document found", "-", "-")
+            yield row(network, documents.lack(network), "-", "-")
             continue
         mine = [(profile, problem) for profile, problem in results if set(keys) & set(profile.documents)]
         bad = [profile.name for profile, problem in mine if problem]

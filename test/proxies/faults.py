@@ -5,7 +5,7 @@ import asyncio
 import time
 
 from echo import back, foreign_client, opened
-from kinds import Route
+from kinds import LONG, Route
 from support import CLIENT, POLL, clients, echoing, proxied, running, soon
 from harness import Failure, check, same
 
@@ -40,17 +40,28 @@ async def outlasts(waiting, seconds, what):
 
 async def test_idle_cut(kind):
     """Silence, and a proxy that does not stand it: both ends notice, and say what it was.
-    Without this the next test would show nothing."""
-    with echoing() as server, proxied(kind, Route("/echo", server.port, timeout=READ_TIMEOUT)) as proxy:
+    Without this the next test would show nothing. The same silence on another route, with
+    a long timeout: nobody pings, and the connection lasts."""
+    with echoing() as server, echoing() as patient, proxied(
+            kind, Route("/echo", server.port, timeout=READ_TIMEOUT), Route("/patient", patient.port)) as proxy:
         with running(CLIENT, "--trace", proxy.url("/echo")) as client:
             await opened(client)
-            if not kind.cuts_silence:
-                await outlasts(gone(client), IDLE, "the connection")
-                return "%g s of silence: this one cuts nothing" % IDLE
-            took, status, output = await ends(client, 3 * READ_TIMEOUT)
-            check(took > READ_TIMEOUT * 0.8, "a cut after the %d s of the proxy" % READ_TIMEOUT, took)
-            check(status == 1 and EOF in output, "1006 and the rule at the client", output)
-            await soon(lambda: clients(server) == 0, "the end of the connection at the server", 2)
+            async with foreign_client(proxy.url("/patient")) as ws:
+                words = await cut_off(kind, client, server)
+                await outlasts(ws.wait_closed(), READ_TIMEOUT, "the connection with the long timeout")
+                await back(ws, "still there")
+    return words + "; alive where the timeout is %d s" % LONG
+
+
+async def cut_off(kind, client, server):
+    """Waits for the end of a silent connection, if there is one; what there is to tell."""
+    if not kind.cuts_silence:
+        await outlasts(gone(client), IDLE, "the connection")
+        return "%g s of silence: this one cuts nothing" % IDLE
+    took, status, output = await ends(client, 3 * READ_TIMEOUT)
+    check(took > READ_TIMEOUT * 0.8, "a cut after the %d s of the proxy" % READ_TIMEOUT, took)
+    check(status == 1 and EOF in output, "1006 and the rule at the client", output)
+    await soon(lambda: clients(server) == 0, "the end of the connection at the server", 2)
     return "%d s of silence: cut after %.1f s, 1006 and EOF at the client, gone at the server" % (READ_TIMEOUT, took)
 
 

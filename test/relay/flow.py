@@ -136,6 +136,34 @@ def test_both_blocked():
     return "%d pairs ended by --stall-timeout" % count
 
 
+def test_stalled_side():
+    """Who takes nothing for --stall-timeout is given up; the other side is told which one
+    it was, and is not held back any more."""
+    for stalled, code in ((0, 1001), (1, 1014)):
+        with relaying("--stall-timeout", 700) as relay, paired(relay, buffers=65536) as ends:
+            talker = ends[1 - stalled]
+            thread = threading.Thread(target=talk_on, args=(talker,), daemon=True)
+            began = time.monotonic()
+            thread.start()
+            talker.gets_close(code)
+            took = time.monotonic() - began
+            check(took > 0.6, "no end before --stall-timeout", took)
+            thread.join(STEP_SECONDS)
+            check(not thread.is_alive(), "a talker that can go on", "held back")
+            side = ("client", "origin")[stalled]
+            relay.counts('relay_closes_total{side="%s",rule="STALL_TIMEOUT"}' % side, 1)
+            relay.counts('relay_ended_total{by="%s_lost"}' % side, 1)
+    return "a client: 1001 to the origin; an origin: 1014 to the client"
+
+
+def talk_on(end):
+    """64 MiB, whatever becomes of them."""
+    octets = frame(FIN | BINARY, bytes(65536), end.masks)
+    with contextlib.suppress(OSError):
+        for _ in range(1024):
+            end.sock.sendall(octets)
+
+
 def test_blocked_is_quiet():
     """A relay that waits for a reader does not spin, whatever timers run."""
     with relaying("--ping-interval", 50, "--pong-timeout", 60000) as relay, paired(relay) as (client, origin):

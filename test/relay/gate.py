@@ -77,6 +77,26 @@ def test_not_an_upgrade():
     return "426, 405, 400 without troubling the origin"
 
 
+def test_smuggling():
+    """What two parsers may read in two ways (RFC 9112, 11.2): none of it reaches the origin,
+    and what follows is not taken for another request."""
+    second = "\r\n\r\nGET /second HTTP/1.1\r\nHost: h\r\n"
+    cases = [(["Content-Length: 5"], 400), (["Content-Length: 5", "Content-Length: 6"], 400),
+             (["Transfer-Encoding: chunked"], 400), (["Transfer-Encoding: chunked", "Content-Length: 3"], 400),
+             (["Transfer-Encoding : chunked"], 400), (["Transfer-Encoding: xchunked"], 501),
+             (["X: a\nContent-Length: 5"], 400), (["X: a\rY: b"], 400), (["X: a\r\n folded"], 400),
+             (["X: a\0b"], 400), (["Host: other"], 400), (["Expect: 100-continue"], 417),
+             (["Sec-WebSocket-Version: 8"], 400), (["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="], 400)]
+    with relaying() as relay:
+        for more, status in cases:
+            same(relay.refused(head_lines(more=[*more, second]))[0], status, "status for %r" % more)
+        old = [line.replace("Version: 13", "Version: 12") for line in head_lines()]
+        same(relay.refused(old)[0], 426, "status for another version")
+        relay.origin.has_nobody("nothing for the origin")
+        relay.counts('relay_refused_total{reason="request"}', len(cases) + 1)
+    return "%d heads that may be read in two ways" % (len(cases) + 1)
+
+
 def test_arguments():
     """Each wrong one is named, with status 2."""
     url = ["--origin-url", "ws://127.0.0.1:1"]

@@ -68,6 +68,20 @@ def test_forwarded_trusted():
     return "appended to what a trusted client says"
 
 
+def test_forwarded_named():
+    """A client cannot have the relay's own fields taken away by naming them in Connection."""
+    names = ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Via"]
+    lines = head_lines(more=[line for line in SPOOFED if "_" not in line])
+    lines[3] = "Connection: Upgrade, " + ", ".join(names)
+    for options, peers in (((), "127.0.0.1"), (("--trust-forwarded",), "1.2.3.4, 5.6.7.8, 127.0.0.1")):
+        with relaying(*options) as relay, relay.ask(lines):
+            end, _line, fields = relay.origin.asked()
+            end.sock.close()
+        same([fields.get(name.lower()) for name in names], [[peers], ["relay.test"], ["http"], ["1.1 relay"]],
+             "fields named in Connection, with %s" % (options,))
+    return "the relay's own stand in their place"
+
+
 def test_hop_by_hop_to_origin():
     lines = head_lines(more=["X-Private: 1", "X-Kept: 1", "TE: trailers", "Keep-Alive: timeout=5",
                              "Proxy-Authorization: Basic eA==", "Proxy-Connection: keep-alive", "Trailer: X",

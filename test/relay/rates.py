@@ -71,6 +71,10 @@ def test_pings_count():
 def test_octets_slowed_down():
     with relaying("--octets-per-second", 200000) as relay, paired(relay) as (client, origin):
         octets = bytes(range(256)) * 1600
+        client.put(FIN | BINARY, octets[:150000])
+        origin.gets(BINARY, octets[:150000])
+        same(relay.metric("relay_rate_paused_total"), 0, "pauses within the first second's worth")
+        client.has_nothing(1.2)
         began = time.monotonic()
         client.put(FIN | BINARY, octets)
         origin.gets(BINARY, octets)

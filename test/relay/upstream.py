@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The origin during the opening handshake: what it answers, or does not."""
 import contextlib
+import os
+import resource
+import select
 import socket
 
 from harness import BINARY, CLOSE, FIN, PING, TEXT, check, frame, same
@@ -186,6 +189,51 @@ def test_origin_does_not_accept():
         finally:
             relay.kill()
     return "504 while it waits for the connection"
+
+
+def arrived(relay):
+    """All that has come to the origin, or comes soon."""
+    ends = []
+    while select.select([relay.origin.sock], [], [], 0.3)[0]:
+        ends.append(relay.origin.take())
+    return ends
+
+
+def test_no_descriptors():
+    """Out of open files: who is here goes on, and nothing spins. Who comes is served, gets 502
+    where there is no descriptor left for the origin, or waits to be taken. When others have
+    left there is room again."""
+    with relaying() as relay, paired(relay) as ends:
+        used = 1 + max(map(int, os.listdir("/proc/%d/fd" % relay.process.pid)))
+        resource.prlimit(relay.process.pid, resource.RLIMIT_NOFILE, (used + 5, used + 5))
+        before = relay.cpu_seconds()
+        clients = [relay.ask() for _ in range(12)]
+        served = arrived(relay)
+        for end in served:
+            answer(end, end.head()[1])
+        told = {}
+
+        def are_told():
+            for client in select.select([each for each in clients if each not in told], [], [], 0)[0]:
+                told[client] = client.head()[0].split()[1]
+            return told and list(told.values()).count("101") == len(served)
+        until(are_told, "an answer to who was taken, and 101 for each of %d at the origin" % len(served))
+        check(len(told) <= 5, "no more than five clients in five descriptors", len(told))
+        same(set(told.values()) - {"101", "502"}, set(), "what the others were told")
+        alive(*ends)
+        check(relay.cpu_seconds() - before < 0.3, "a relay that rests meanwhile", relay.cpu_seconds() - before)
+        for end in clients + served:
+            end.sock.close()
+        relay.counts("relay_accepted_total", 13)  # those that waited are taken, and seen to be gone
+        until(lambda: relay.metric("relay_pending") == 0, "no client pending")
+        for end in arrived(relay):
+            end.sock.close()
+        with paired(relay) as others:
+            alive(*others)
+            bye(*others)
+        bye(*ends)
+    return "of 12 clients %d let in, %d told 502, the others waited; then there is room again" % (
+        len(served), list(told.values()).count("502"))
 
 
 def test_client_leaves_meanwhile():
