@@ -460,7 +460,8 @@ typedef struct tenon_config {
     uint32_t handshake_ms;
     /* Nothing received for so long: Close 1001. Off by default. */
     uint32_t idle_ms;
-    /* A Ping of the library's own every so often. Off by default. */
+    /* A Ping of the library's own every so often, longer than a round trip: a Pong
+     * that comes behind the next Ping is not OWN. Off by default. */
     uint32_t ping_ms;
     /* After an own Ping was sent, nothing received for so long: CLOSED; 20 s. */
     uint32_t pong_ms;
