@@ -322,6 +322,8 @@ static int on_message(member *m, const tenon_event *event)
     const char *verb;
     size_t size;
     int status;
+    if (tenon_state(m->live.conn) != TENON_OPEN)
+        return TENON_CONTINUE; /* behind our own Close nothing is said, but over the next connection */
     if (event->opcode != TENON_TEXT) {
         static const char reason[] = "this chat takes text";
         tenon_close(m->live.conn, TENON_CLOSE_UNSUPPORTED, reason, sizeof reason - 1);

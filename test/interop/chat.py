@@ -329,6 +329,59 @@ def test_chat_shuts_down():
         same(server.wait()[0], 0, "exit status")
 
 
+def test_chat_ends_the_loud_at_once():
+    """Lines that wait for their rate do not keep a Close waiting that lies behind them."""
+    lines = [text("say %d x" % seq) for seq in range(1, 2001)]
+    with chat("--lines-per-second", 20) as server:
+        with Member(server, 1) as loud, Member(server, 2) as other:
+            loud.wire.send(*lines)
+            loud.said(), other.said()
+            server.terminate()
+            for member in (loud, other):
+                same(member.closed()[0], 1001, "at the end of the server")
+                member.wire.send(closing(1001))
+            since = time.monotonic()
+            for member in (loud, other):
+                member.wire.end()
+            check(time.monotonic() - since < 2, "the end before the server gives up", time.monotonic() - since)
+        same(server.wait()[0], 0, "exit status")
+
+
+def test_chat_drops_the_slow_who_talk_on():
+    """Who is dropped while many lines of his own are on their way reads why, and is said goodbye to."""
+    rate = 200
+    with chat("--slow-timeout", 300, "--lines-per-second", rate, "--stall-timeout", 60000) as server, \
+            Member(server, 1) as speaker, Member(server, 2, buffers=4096) as slow:
+        slow.wire.send(*(text("say %d x" % seq) for seq in range(1, rate * 12)))
+        for seq in range(1, 101):
+            speaker.say(seq, "x" * 40000)
+        since = time.monotonic()
+        while metrics(server)['chat_drops_total{reason="slow"}'] != "1":
+            check(time.monotonic() < since + STEP_SECONDS, "the drop of the reader", "none")
+        same(slow.closed(), (1008, "reading too slowly"), "what the slow one reads at the end")
+        slow.wire.send(closing(1008))
+        since = time.monotonic()
+        slow.wire.end()
+        check(time.monotonic() - since < 2, "the end before the server gives up", time.monotonic() - since)
+
+
+def test_chat_close_outlives_what_is_still_sent():
+    """Who is refused and has not read anything yet sends on, whole messages and less: the Close is there for him."""
+    more = bytes(1 << 20)
+    with chat("--lines-per-second", 0) as server, Member(server, 1) as speaker:
+        with Member(server, 2, buffers=4096) as hasty:
+            speaker.say(1, "x" * 30000)
+            speaker.said()
+            hasty.wire.send(frame(FIN | BINARY, b"x"))
+            hasty.wire.send(closing(1000))
+            hasty.wire.send(more)
+            same(hasty.said()[3], "x" * 30000, "the line before")
+            same(hasty.closed()[0], 1003, "the Close")
+            hasty.wire.end()
+        speaker.say(2, "and on")
+        same(speaker.said()[3], "and on", "another's line")
+
+
 # ----------------------------------------------------------------------- client
 
 def client(server, *arguments):
