@@ -109,21 +109,69 @@ function watchTries() {
     };
 }
 
+// In the browser: the pairs of colours that lie too near to each other; names have any hue.
+function weakContrasts() {
+    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const luminance = (colour) => {
+        canvas.fillStyle = colour;
+        canvas.fillRect(0, 0, 1, 1);
+        const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((value) => value / 255)
+            .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const contrast = (one, other) => {
+        const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+        return (high + 0.05) / (low + 0.05);
+    };
+    const root = getComputedStyle(document.documentElement), value = (name) => root.getPropertyValue(`--${name}`).trim();
+    const pairs = [['ink', 'page', 4.5], ['ink', 'sheet', 4.5], ['ink', 'own', 4.5], ['soft', 'page', 4.5], ['soft', 'sheet', 4.5],
+        ['on-wood', 'wood', 4.5], ['wood', 'sheet', 4.5], ['wood', 'own', 4.5], ['wood', 'page', 3], ['field', 'page', 3],
+        ['field', 'sheet', 3], ['good', 'page', 3], ['bad', 'page', 3], ['bad', 'sheet', 3]];
+    const weak = pairs.map(([one, other, least]) => [one, other, contrast(value(one), value(other)), least]);
+    for (let hue = 0; hue < 360; hue++)
+        weak.push([`name of hue ${hue}`, 'page', contrast(`oklch(${value('name')} .12 ${hue})`, value('page')), 4.5]);
+    const placeholder = getComputedStyle(document.getElementById('line'), '::placeholder').color;
+    weak.push(['placeholder', 'sheet', contrast(placeholder, value('sheet')), 4.5]);
+    return weak.filter(([, , is, least]) => !(is >= least)).map(([one, other, is]) => `${one} on ${other}: ${is.toFixed(2)}`);
+}
+
 const tries = (page) => page.evaluate(() => window.tries);
 
 const shotLines = ['Is anybody there?', 'Yes, and it fits onto a phone as well, with lines that wrap where they have to.',
     'averylongwordthathasnospaces'.repeat(6), 'int main(void)\n{\n    return tenon_version() == 0;\n}'];
 
+// What people write who are not like that.
+const oddLines = [Array.from({ length: 60 }, (_, index) => `point ${index + 1}`).join('\n'), 'שלום לכולם! (האם זה עובד?)',
+    'مرحبا، هذا سطر طويل بعض الشيء ليلتف على هاتف صغير. tenon 1.0!', '👩‍👩‍👧‍👦🎉 👍🏽',
+    'https://example.org/a/path/without/any/end?and=a&query=with&many=parameters&and=more&of=them#and-a-fragment', 'x'];
+
+const sizes = { desktop: [1280, 800], phone: [390, 844], small: [320, 568] };
+
+async function take(stage, page, kind, what) {
+    const file = path.join(SHOTS, `${stage.driver.constructor.name.toLowerCase()}-${kind}-${what}.png`);
+    await page.screenshot({ path: file });
+    const png = fs.readFileSync(file);
+    same([png.readUInt32BE(16), png.readUInt32BE(20)], sizes[kind], `the size of ${file}`);
+}
+
+// Sends a line at once, as if it had been typed, and waits until all have it.
+async function sayToAll(speaker, text, pages) {
+    await speaker.evaluate((value) => { document.getElementById('line').value = value; }, text);
+    await focus(speaker, 'line');
+    const counts = [];
+    for (const page of pages) counts.push((await lines(page)).length);
+    await speaker.keyboard.press('Enter');
+    for (const [index, page] of pages.entries()) {
+        await until('the line', async () => {
+            const found = await lines(page);
+            return found.length > counts[index] && found.every(([, , pending]) => !pending);
+        });
+    }
+}
+
 // One page of each size and scheme; then the same without a server.
 async function shots(stage, server, dark) {
-    const sizes = { desktop: [1280, 800], phone: [390, 844] }, pages = [];
-    const browser = stage.driver.constructor.name.toLowerCase(), scheme = dark ? 'dark' : 'light';
-    const take = async (page, kind, what) => {
-        const file = path.join(SHOTS, `${browser}-${kind}-${scheme}-${what}.png`);
-        await page.screenshot({ path: file });
-        const png = fs.readFileSync(file);
-        same([png.readUInt32BE(16), png.readUInt32BE(20)], sizes[kind], `the size of ${file}`);
-    };
+    const scheme = dark ? 'dark' : 'light', pages = [];
     for (const [kind, [width, height]] of Object.entries(sizes)) {
         const page = await stage.visit(server, { width, height, dark, name: `On a ${kind}` });
         pages.push([kind, page]);
@@ -131,23 +179,24 @@ async function shots(stage, server, dark) {
             getComputedStyle(document.body)[what].match(/\d+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0)));
         same(paper < ink, dark, 'whether the writing is lighter than the page');
     }
-    for (const [index, text] of shotLines.entries()) {
-        const page = pages[index % 2][1], count = (await lines(page)).length;
-        await page.evaluate((value) => { document.getElementById('line').value = value; }, text);
-        await focus(page, 'line');
-        await page.keyboard.press('Enter');
-        await until('the line', async () => (await lines(page)).length > count);
-    }
+    const all = pages.map(([, page]) => page);
+    await until('all of them there', async () => await read(all[0], 'people') === `${all.length} people`);
+    for (const [kind, page] of pages) await take(stage, page, kind, `${scheme}-empty`);
+    for (const [index, text] of shotLines.entries()) await sayToAll(all[index % 2], text, all);
     for (const [kind, page] of pages) {
-        await until('all lines', async () => (await lines(page)).length >= shotLines.length);
         await timed(page);
-        await take(page, kind, 'open');
+        await take(stage, page, kind, `${scheme}-open`);
     }
+    await rename(all[0], 'W'.repeat(64));
+    await rename(all[1], 'שם בעברית \u202egnol');
+    for (const page of all) await isState(page, 'open');
+    for (const [index, text] of oddLines.entries()) await sayToAll(all[index % 2], text, all);
+    for (const [kind, page] of pages) await take(stage, page, kind, `${scheme}-odd`);
     await server.end('SIGKILL');
     for (const [kind, page] of pages) {
         await isState(page, 'waiting');
         await say(page, 'typed while the server was away');
-        await take(page, kind, 'waiting');
+        await take(stage, page, kind, `${scheme}-waiting`);
     }
 }
 
@@ -526,6 +575,8 @@ const tests = {
         const server = await stage.chat(), page = await stage.visit(server, { width: 320, height: 560, name: 'W'.repeat(64) });
         await say(page, `${'wordwithoutend'.repeat(30)} and some more words to wrap`);
         await until('the line', async () => (await lines(page)).length === 1);
+        await timed(page);
+        await page.evaluate(() => { document.getElementById('people').textContent = '20000 people'; });
         const measure = () => page.evaluate(() => {
             const [log, line, name] = ['log', 'line', 'name'].map((id) => document.getElementById(id));
             const box = (id) => document.getElementById(id).getBoundingClientRect();
@@ -534,12 +585,14 @@ const tests = {
                 letters: Math.min(...[line, name].map((element) => parseFloat(getComputedStyle(element).fontSize))),
                 touch: Math.min(...['line', 'name', 'send'].map((id) => Math.min(box(id).height, box(id).width))),
                 now: box('now').height, bottom: box('send').bottom, log: box('log').height,
+                told: Math.max(...['state', 'rtt', 'people'].map((id) => box(id).right)), name: box('name').left,
             };
         });
         const judge = (sizes) => {
             if (sizes.wide > 320) throw new Error(`it scrolls sideways: ${sizes.wide}`);
             if (sizes.letters < 16) throw new Error('letters so small that phones zoom in');
             if (sizes.touch < 44) throw new Error(`too small to touch: ${JSON.stringify(sizes)}`);
+            if (sizes.told > sizes.name) throw new Error(`the state is written over the name: ${JSON.stringify(sizes)}`);
             if (sizes.bottom > 560) throw new Error('the button is below the screen');
             if (sizes.log < 250) throw new Error(`no room for lines: ${JSON.stringify(sizes)}`);
         };
@@ -549,6 +602,42 @@ const tests = {
         const sizes = await measure();
         judge(sizes);
         if (sizes.now < 44) throw new Error(`too small to touch: ${JSON.stringify(sizes)}`);
+    },
+
+    // What a name or a line does to the direction of writing ends with it; each has its own.
+    async test_directions(stage) {
+        const server = await stage.chat(), page = await stage.visit(server, { name: 'Ann \u202e' });
+        await say(page, 'plain');
+        await say(page, 'שלום (שלום).');
+        await shows(page, [['plain', true, false], ['שלום (שלום).', true, false]]);
+        const place = (what) => page.evaluate((script) => {
+            const range = document.createRange(), [node, from, to] = new Function(`return ${script}`)();
+            range.setStart(node, from);
+            range.setEnd(node, to);
+            return range.getBoundingClientRect().left;
+        }, what);
+        const you = 'document.querySelector(".head b").nextSibling', line = '[...document.querySelectorAll(".text")].at(-1).firstChild';
+        same(await place(`[${you}, 1, 2]`) < await place(`[${you}, 4, 5]`), true, 'whether (you) is written from left to right');
+        same(await place(`[${line}, 11, 12]`) < await place(`[${line}, 0, 1]`), true, 'whether the line ends at its left');
+        same(await page.evaluate(() => ['line', 'name'].map((id) => document.getElementById(id).dir)), ['auto', 'auto'], 'fields');
+    },
+
+    // Writing stands out from what it is written on as WCAG 2 asks (AA), and what is no writing.
+    async test_contrast(stage) {
+        const server = await stage.chat();
+        for (const dark of [false, true]) {
+            const page = await stage.visit(server, { dark });
+            const weak = await page.evaluate(weakContrasts);
+            same(weak, [], `pairs with little contrast, dark: ${dark}`);
+        }
+    },
+
+    async test_empty(stage) {
+        const server = await stage.chat(), page = await stage.visit(server);
+        const said = () => page.evaluate(() => getComputedStyle(document.getElementById('lines'), '::before').content);
+        await until('a word to who is alone', async () => /Nothing was said/.test(await said()));
+        await say(page, 'a line');
+        await until('no such word any more', async () => await said() === 'none');
     },
 
     // The policy of the server holds, and the page needs nothing that it forbids.
