@@ -8,6 +8,7 @@ const fs = require('fs');
 const http = require('http');
 const path = require('path');
 const { Chromium, Firefox } = require('./drivers.js');
+const { NAME, allTerms, offer, answer, Tap, texts, messages, converse } = require('./terms.js');
 const { BUILD, STEP_MS, PING_MS, same, until, stays, within, Stage, at, read, words, state, focus, isState, lines, notes,
     shows, say, rename, pressed, beginSocket, openSocket, enter, closedAs } = require('./stage.js');
 
@@ -347,6 +348,30 @@ const tests = {
             same(terms.test(agreed), true, `${terms} in the agreement '${agreed}'`);
             same(await within(STEP_MS, page.evaluate(echoes, MEBI), 'the echoes'), [true, true, true], `echoes with '${agreed}'`);
         }
+    },
+
+    // Every combination of terms that this browser takes: they are agreed on, and what is on
+    // the wire keeps to them, both ways. Firefox lets nobody limit its own window.
+    async test_compressed_on_all_terms(stage) {
+        const page = await stage.visit(await stage.chat()), isChromium = stage.driver instanceof Chromium;
+        const echo = await stage.serve('echo_server', '--port', 0, '--deflate'), tap = new Tap(echo.port), said = messages();
+        const { port } = await stage.stand(tap.server), all = [...allTerms(isChromium)];
+        for (const [index, terms] of all.entries()) {
+            const words = offer(terms, isChromium);
+            const [agreed, isGood] = await page.evaluate(converse, { port, words, said });
+            same([agreed, isGood], [isChromium ? answer(terms) : NAME, true], `the agreement and the echoes for '${words}'`);
+            const { up, down } = tap.streams(index);
+            for (const [way, stream, isReset, bits] of [['up', up, terms.clientReset, terms.clientBits || 15],
+                ['down', down, terms.serverReset, terms.serverBits || 15]]) {
+                const found = texts(stream, isReset, bits);
+                same(found.texts === said.join(''), true, `what went ${way} by '${words}', inflated with ${bits} bits`);
+                same(found.sizes[1] < found.sizes[0] / 2, !isReset, `whether it refers back, ${way} by '${words}'`);
+            }
+        }
+        const { up } = tap.streams(0);
+        let problem = null;
+        try { texts(up, false, 9); } catch (error) { problem = error.message; }
+        same(problem, 'invalid distance too far back', 'what a window of 9 bits says to one of 15');
     },
 
     // A network that takes nothing more fills the page's own queue, not the browser's.
