@@ -2,13 +2,15 @@
 """The chat server and the chat client, against each other and against sockets that speak octets."""
 import contextlib
 import http.client
+import os
 import pathlib
 import re
 import socket
+import subprocess
 import time
 
-from harness import (ACCEPT, BINARY, CLOSE, FIN, PING, PONG, REQUEST, STEP_SECONDS, TEXT, ChatServer, Failure, check,
-                     close_body, closing, connect, frame, main, program, request, same, served, text)
+from harness import (ACCEPT, BINARY, BUILD, CLOSE, FIN, PING, PONG, REQUEST, STEP_SECONDS, TEXT, ChatServer, Failure,
+                     check, close_body, closing, connect, frame, main, program, request, same, served, text)
 
 PAGE = pathlib.Path(__file__).resolve().parent.parent.parent / "examples/chat/page.html"
 CLIENT = "examples/chat_client"
@@ -392,9 +394,10 @@ def test_chat_client_talks():
     long = "y" * 300000
     with chat() as server, Member(server, 1, name="one") as member, client(server, "--name", "Zoë") as zoe:
         zoe.until("open")
-        member.say(1, "two\nlines\x1b")
-        same(member.said()[3], "two\nlines\x1b", "back to who said it")
-        zoe.until("one: two lines ")
+        words = "two\nlines \x1b[31m\u009b31m" # ESC and CSI: a terminal would obey either
+        member.say(1, words)
+        same(member.said()[3], words, "back to who said it")
+        zoe.until(r"one: two lines  \[31m 31m")
         zoe.type("hello\n" + long + "\nlast without its end")
         zoe.process.stdin.close()
         for seq, words in enumerate(("hello", long, "last without its end"), 1):
@@ -490,6 +493,31 @@ def test_chat_client_is_refused():
         same(status, 1, "exit status")
         same(output.count("refused: 403"), 3, "attempts; " + output)
         check("RFC 6455, 4.1" in output, "the rule", output)
+
+
+def test_chat_client_knows_what_will_never_be():
+    """What the server does not understand once, it will not understand the next time."""
+    with chat() as server:
+        for words in (("--name", "a\tb"), ("--name", ""), ("--name", "\udcff"), ("--token", "short")):
+            with client(server, *words) as zoe:
+                status, output = zoe.wait()
+                same(status, 1, "exit status with %r; %s" % (words, output))
+                check("retry in" not in output, "no second try", output)
+
+
+def test_chat_client_counts_people():
+    with chat() as server, client(server) as zoe:
+        zoe.until(r"\* 1 person")
+        with Member(server, 1):
+            same(zoe.line(), "* 2 people", "with another")
+        same(zoe.line(), "* 1 person", "alone again")
+
+
+def test_chat_client_without_stdin():
+    with chat() as server:
+        done = subprocess.run([BUILD / CLIENT, "ws://127.0.0.1:%d/chat" % server.port], preexec_fn=lambda: os.close(0),
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=STEP_SECONDS)
+        same(done.returncode, 0, "exit status; %s" % done.stdout)
 
 
 def test_chat_client_pings():
