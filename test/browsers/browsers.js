@@ -629,6 +629,26 @@ const tests = {
         if (sizes.now < 44) throw new Error(`too small to touch: ${JSON.stringify(sizes)}`);
     },
 
+    // What would be a program if it were taken for one; and a hand that trembles.
+    async test_hostile_words(stage) {
+        const server = await stage.chat(), words = '<img src=x onerror="window.hit = 1"><script>window.hit = 1</script>&amp;';
+        const name = '"><img src=x onerror="window.hit=1">';
+        const ann = await stage.visit(server, { name }), bob = await stage.visit(server, { name: 'Bob' });
+        await ann.evaluate((value) => {
+            document.getElementById('line').value = value;
+            document.getElementById('send').click();
+            document.getElementById('send').click();
+        }, words);
+        await shows(bob, [[words, false, false]]);
+        await shows(ann, [[words, true, false]]);
+        await say(bob, 'constructor __proto__');
+        for (const page of [ann, bob]) {
+            await until('the second line', async () => (await lines(page)).length === 2);
+            same(await names(page), [name, 'Bob'], 'names');
+            same(await page.evaluate(() => [window.hit === undefined, document.images.length]), [true, 0], 'nothing was obeyed');
+        }
+    },
+
     // What a name or a line does to the direction of writing ends with it; each has its own.
     async test_directions(stage) {
         const server = await stage.chat(), page = await stage.visit(server, { name: 'Ann \u202e' });
