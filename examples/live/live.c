@@ -115,12 +115,13 @@ static void on_rest_due(struct ev_loop *loop, ev_timer *watcher, int events)
 static void leave_socket(live *l)
 {
     live_hub *hub = l->hub;
-    live_rest *rest = malloc(sizeof *rest);
-    if (rest == NULL || !linger_begin(&rest->last, l->conn, l->wire.fd)) {
-        free(rest);
+    live_rest *rest;
+    lingering last;
+    if (!linger_begin(&last, l->conn, l->wire.fd) || (rest = malloc(sizeof *rest)) == NULL) {
         close(l->wire.fd);
         return;
     }
+    rest->last = last;
     rest->hub = hub;
     rest->next = hub->rests;
     rest->link = &hub->rests;
