@@ -201,6 +201,34 @@ async function shots(stage, server, dark) {
     }
 }
 
+// In the browser: where things are.
+function measure() {
+    const [log, line, name] = ['log', 'line', 'name'].map((id) => document.getElementById(id));
+    const box = (id) => document.getElementById(id).getBoundingClientRect(), field = box('name');
+    const isOver = (id) => box(id).right > field.left && box(id).bottom > field.top && box(id).top < field.bottom;
+    return {
+        width: innerWidth, height: innerHeight,
+        wide: Math.max(...[document.documentElement, document.body, log].map((element) => element.scrollWidth)),
+        right: Math.max(...['name', 'send', 'now'].map((id) => box(id).right)),
+        letters: Math.min(...[line, name].map((element) => parseFloat(getComputedStyle(element).fontSize))),
+        touch: Math.min(...['line', 'name', 'send'].map((id) => Math.min(box(id).height, box(id).width))),
+        now: box('now').height, bottom: box('send').bottom, log: box('log').height,
+        over: ['state', 'rtt', 'people'].filter(isOver),
+    };
+}
+
+// room: for the lines, at least; now: the height of the button that tries again, at least.
+function judge(sizes, room, now = 0) {
+    const all = JSON.stringify(sizes);
+    if (sizes.wide > sizes.width) throw new Error(`it scrolls sideways: ${all}`);
+    if (sizes.right > sizes.width - 8) throw new Error(`something reaches over the edge: ${all}`);
+    if (sizes.letters < 16) throw new Error(`letters so small that phones zoom in: ${all}`);
+    if (sizes.touch < 44 || sizes.now < now) throw new Error(`too small to touch: ${all}`);
+    if (sizes.bottom > sizes.height) throw new Error(`the button is below the screen: ${all}`);
+    if (sizes.log < room) throw new Error(`no room for lines: ${all}`);
+    if (sizes.over.length > 0) throw new Error(`the state is written over the name: ${all}`);
+}
+
 // -------------------------------------------------------------------------- tests
 
 const tests = {
@@ -598,35 +626,23 @@ const tests = {
 
     async test_narrow(stage) {
         const server = await stage.chat(), page = await stage.visit(server, { width: 320, height: 560, name: 'W'.repeat(64) });
+        const large = await stage.visit(server, { width: 390, height: 844, name: 'Ann' });
+        await large.evaluate(() => { document.documentElement.style.fontSize = '200%'; });
         await say(page, `${'wordwithoutend'.repeat(30)} and some more words to wrap`);
         await until('the line', async () => (await lines(page)).length === 1);
-        await timed(page);
-        await page.evaluate(() => { document.getElementById('people').textContent = '20000 people'; });
-        const measure = () => page.evaluate(() => {
-            const [log, line, name] = ['log', 'line', 'name'].map((id) => document.getElementById(id));
-            const box = (id) => document.getElementById(id).getBoundingClientRect();
-            return {
-                wide: Math.max(...[document.documentElement, document.body, log].map((element) => element.scrollWidth)),
-                letters: Math.min(...[line, name].map((element) => parseFloat(getComputedStyle(element).fontSize))),
-                touch: Math.min(...['line', 'name', 'send'].map((id) => Math.min(box(id).height, box(id).width))),
-                now: box('now').height, bottom: box('send').bottom, log: box('log').height,
-                told: Math.max(...['state', 'rtt', 'people'].map((id) => box(id).right)), name: box('name').left,
-            };
-        });
-        const judge = (sizes) => {
-            if (sizes.wide > 320) throw new Error(`it scrolls sideways: ${sizes.wide}`);
-            if (sizes.letters < 16) throw new Error('letters so small that phones zoom in');
-            if (sizes.touch < 44) throw new Error(`too small to touch: ${JSON.stringify(sizes)}`);
-            if (sizes.told > sizes.name) throw new Error(`the state is written over the name: ${JSON.stringify(sizes)}`);
-            if (sizes.bottom > 560) throw new Error('the button is below the screen');
-            if (sizes.log < 250) throw new Error(`no room for lines: ${JSON.stringify(sizes)}`);
-        };
-        judge(await measure());
+        for (const one of [page, large]) {
+            await timed(one);
+            await one.evaluate(() => { document.getElementById('people').textContent = '20000 people'; });
+        }
+        judge(await page.evaluate(measure), 250);
+        judge(await large.evaluate(measure), 150);
         await server.end('SIGKILL');
-        await isState(page, 'waiting');
-        const sizes = await measure();
-        judge(sizes);
-        if (sizes.now < 44) throw new Error(`too small to touch: ${JSON.stringify(sizes)}`);
+        for (const one of [page, large]) {
+            await isState(one, 'waiting');
+            await say(one, 'pending');
+        }
+        judge(await page.evaluate(measure), 250, 44);
+        judge(await large.evaluate(measure), 100, 44);
     },
 
     // What would be a program if it were taken for one; and a hand that trembles.
