@@ -87,6 +87,19 @@ async function acknowledgementLost(stage, others) {
     }
 }
 
+// Lines that others and the server say come late, when the test says so.
+function delayLines() {
+    const Real = WebSocket;
+    window.WebSocket = class extends Real {
+        set onmessage(hear) {
+            super.onmessage = hear && ((event) => {
+                if (window.isSlow && event.data.startsWith('said ')) setTimeout(hear, 1000, event);
+                else hear(event);
+            });
+        }
+    };
+}
+
 // What the page sends while the network takes nothing: how much lies in the browser at most.
 function watchBuffer() {
     const send = WebSocket.prototype.send;
@@ -287,6 +300,23 @@ const tests = {
 
     test_acknowledgement_lost: (stage) => acknowledgementLost(stage, 3),
     test_acknowledgement_lost_and_much_said: (stage) => acknowledgementLost(stage, 60),
+
+    // The page does not wait long for lines that were said while it was away; they may be late.
+    async test_acknowledgement_lost_and_late(stage) {
+        const server = await stage.chat(0, 60000), way = await stage.forwarder(server);
+        const ann = await stage.visit(`http://127.0.0.1:${way.port}/`, { before: delayLines });
+        const bob = await stage.visit(server, { name: 'Bob' });
+        way.freeze(false, true);
+        await say(ann, 'once');
+        await shows(bob, [['once', false, false]]);
+        await ann.evaluate(() => { window.isSlow = true; });
+        way.cut();
+        way.freeze(false, false);
+        await shows(ann, [['once', true, false]]);
+        await say(bob, 'and on');
+        await until('what Bob said', async () => (await lines(ann)).some(([text]) => text === 'and on'));
+        await shows(ann, [['once', true, false], ['and on', false, false]]);
+    },
 
     async test_line_survives_a_reload(stage) {
         const first = await stage.chat();
