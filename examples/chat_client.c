@@ -10,11 +10,13 @@
  *
  *   open                      NAME: TEXT                closed: CODE, NAME[; RULE (SECTION)]
  *   refused: STATUS           * N people, * rtt N ms    retry in N ms
+ *   * error: TEXT
  *
  * When the connection ends, or cannot be made, it is made again after a delay that
  * grows (tenon_backoff); lines that the server has not acknowledged are kept, and
  * said once. At the end of stdin it waits until all are acknowledged, closes with
- * 1000 and exits with 0. After --retries failures in a row it exits with 1.
+ * 1000 and exits with 0. After --retries failures in a row it exits with 1, and at
+ * once if the server does not take its name or token.
  *
  * The protocol of the chat stands in chat_server.c.
  */
@@ -66,6 +68,7 @@ typedef struct client {
     int is_welcome;        /* what is said arrives now */
     int is_numbered;       /* knows with which number to begin */
     uint64_t id, seen;     /* own number; the last line seen */
+    uint64_t people;       /* what was told last */
     uint64_t seq;          /* the last number given to a line */
     uint64_t opened_at, closed_at;
     unsaid *first, **end;  /* a queue */
@@ -170,6 +173,13 @@ static void say(client *c)
     }
 }
 
+/* This was the last connection. */
+static void give_up(client *c, uint16_t code)
+{
+    c->retries = 0;
+    tenon_close(c->live.conn, code, NULL, 0);
+}
+
 /* Says good bye when all is said. */
 static void leave_if_done(client *c)
 {
@@ -194,12 +204,17 @@ static uint64_t take_number(const char **at, const char *end)
     return n;
 }
 
-/* Text for a terminal: nothing that it could take for a command. */
+/* Text for a terminal: nothing that it could take for a command, which those from
+ * U+0080 to U+009F are as well. It is UTF-8, and not cut. */
 static void print_text(const char *text, size_t size)
 {
     size_t i;
-    for (i = 0; i < size; i++)
-        putchar((unsigned char)text[i] < ' ' || text[i] == 127 ? ' ' : text[i]);
+    for (i = 0; i < size; i++) {
+        unsigned char octet = (unsigned char)text[i];
+        int is_c1 = octet == 0xc2 && i + 1 < size && (unsigned char)text[i + 1] < 0xa0;
+        putchar(octet < ' ' || octet == 127 || is_c1 ? ' ' : octet);
+        i += (size_t)is_c1;
+    }
 }
 
 static void on_welcome(client *c, const char *at, const char *end)
@@ -229,6 +244,22 @@ static void on_said(client *c, const char *at, const char *end)
         acknowledged(c, seq);
 }
 
+static void on_people(client *c, uint64_t people)
+{
+    if (people != c->people)
+        printf("* %" PRIu64 " %s\n", people, people == 1 ? "person" : "people");
+    c->people = people;
+}
+
+static void on_error(client *c, const char *at, const char *end)
+{
+    printf("* error: ");
+    print_text(at, (size_t)(end - at));
+    printf("\n");
+    if (!c->is_welcome)
+        give_up(c, TENON_CLOSE_NORMAL); /* it was about the hello, which is always the same */
+}
+
 /* Whether a message begins with a word; moves on behind it. */
 static int is_verb(const char **at, const char *end, const char *word)
 {
@@ -247,13 +278,11 @@ static void on_message(client *c, const tenon_event *event)
     } else if (is_verb(&at, end, "welcome ")) {
         on_welcome(c, at, end);
     } else if (is_verb(&at, end, "people ")) {
-        printf("* %" PRIu64 " people\n", take_number(&at, end));
+        on_people(c, take_number(&at, end));
     } else if (is_verb(&at, end, "rtt ")) {
         printf("* rtt %" PRIu64 " ms\n", take_number(&at, end));
     } else if (is_verb(&at, end, "error ")) {
-        printf("* error: ");
-        print_text(at, (size_t)(end - at));
-        printf("\n");
+        on_error(c, at, end);
     }
     leave_if_done(c);
 }
@@ -267,7 +296,7 @@ static void on_open(client *c)
     printf("open\n");
     c->opened_at = wire_now(NULL);
     if (tenon_send(c->live.conn, TENON_TEXT, hello, (size_t)size, 0) != TENON_OK)
-        tenon_close(c->live.conn, TENON_CLOSE_INTERNAL, NULL, 0);
+        give_up(c, TENON_CLOSE_INTERNAL); /* a name that is no UTF-8 */
 }
 
 static void on_closed(client *c, const tenon_event *event)
@@ -453,8 +482,7 @@ static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
         ev_break(loop, EVBREAK_ALL);
         return;
     }
-    c->retries = 0; /* this was the last connection */
-    tenon_close(c->live.conn, TENON_CLOSE_GOING_AWAY, NULL, 0);
+    give_up(c, TENON_CLOSE_GOING_AWAY);
     live_soon(&c->live);
 }
 
@@ -482,6 +510,17 @@ static void run(client *c)
         drop(c, &c->first);
     free(c->input);
     ev_loop_destroy(c->loop);
+}
+
+/* Without stdin, stdout or stderr a socket would take its place: nothing does instead. */
+static void fill_standard_files(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= 2);
+    if (fd >= 0)
+        close(fd);
 }
 
 /* A random token: 0, or -1. */
@@ -556,6 +595,7 @@ int main(int argc, char **argv)
 {
     static const char *const subprotocols[] = {"chat.tenon"};
     static client c;
+    fill_standard_files();
     c.end = &c.first;
     c.name = "somebody";
     c.retries = UINT32_MAX;

@@ -322,6 +322,8 @@ static int on_message(member *m, const tenon_event *event)
     const char *verb;
     size_t size;
     int status;
+    if (tenon_state(m->live.conn) != TENON_OPEN)
+        return TENON_CONTINUE; /* behind our own Close nothing is said, but over the next connection */
     if (event->opcode != TENON_TEXT) {
         static const char reason[] = "this chat takes text";
         tenon_close(m->live.conn, TENON_CLOSE_UNSUPPORTED, reason, sizeof reason - 1);
@@ -395,7 +397,8 @@ static void show_drops(const server *s, metrics_page *page)
 {
     char label[64];
     int rule;
-    metrics_begin(page, "chat_drops_total", "counter", "Chat connections that ended otherwise than by a Close, by reason.");
+    metrics_begin(page, "chat_drops_total", "counter",
+                  "Chat connections dropped or broken, by reason; a slow one that does not take its Close counts twice.");
     metrics_value(page, "chat_drops_total", "reason=\"slow\"", s->dropped_slow);
     for (rule = 1; rule <= TENON_RULE_REJECTED; rule++) {
         if (s->ended[rule] == 0)

@@ -43,6 +43,7 @@
 #include "common/blocks.h"
 #include "common/codec.h"
 #include "common/desk.h"
+#include "common/linger.h"
 #include "common/trace.h"
 #include "common/wire.h"
 
@@ -63,6 +64,8 @@ typedef struct client {
     void *head;                  /* rx of the handshake, until it is over */
     uint32_t watched;            /* what epoll looks for */
     int is_open, is_deflated;
+    int is_lingering;            /* CLOSED was delivered; only last matters still */
+    lingering last;
     blocks blocks;               /* while it has any */
     tenon_storage storage;
     unsigned char rx[TENON_RX_MIN];
@@ -129,30 +132,44 @@ static int on_event(tenon_conn *conn, const tenon_event *event, void *user)
 
 /* ------------------------------------------------------------------ clients */
 
+static void drop_buffers(server *s, client *c)
+{
+    desk_drop(&s->desks, &c->desk);
+    blocks_drop(&s->blocks, &c->blocks);
+    free(c->wire.trace);
+    free(c->head);
+    c->wire.trace = NULL;
+    c->head = NULL;
+}
+
 static void drop_client(server *s, client *c)
 {
     *c->link = c->next;
     if (c->next != NULL)
         c->next->link = c->link;
-    desk_drop(&s->desks, &c->desk);
-    blocks_drop(&s->blocks, &c->blocks);
+    drop_buffers(s, c);
     close(c->wire.fd); /* which also takes it out of epoll */
-    free(c->wire.trace);
-    free(c->head);
     free(c);
     s->count--;
 }
 
-/* Tells epoll what to look for. WANTS_NEXT without output: the event that was kept
- * for lack of room has room now, so the turn after this one may come at once. */
-static int watch(server *s, client *c)
+/* WANTS_NEXT without output: the event that was kept for lack of room has room now,
+ * so the turn after this one may come at once. */
+static uint32_t look_for(const client *c)
 {
     uint32_t wants = tenon_wants(c->conn), look = 0;
-    struct epoll_event event;
-    if (wants & TENON_WANTS_READ)
+    if (c->is_lingering || (wants & TENON_WANTS_READ) != 0)
         look |= EPOLLIN;
     if (wants & (TENON_WANTS_WRITE | TENON_WANTS_NEXT))
         look |= EPOLLOUT;
+    return look;
+}
+
+/* Tells epoll what to look for. */
+static int watch(server *s, client *c)
+{
+    uint32_t look = look_for(c);
+    struct epoll_event event;
     if (look == c->watched)
         return 0;
     memset(&event, 0, sizeof event);
@@ -198,24 +215,40 @@ static int pump(server *s, client *c)
     return status;
 }
 
+static uint64_t deadline_of(const client *c)
+{
+    return c->is_lingering ? c->last.until : tenon_deadline(c->conn);
+}
+
+/* What there is to do with a client: 1, or 0 if it is over. */
+static int serve(server *s, client *c)
+{
+    if (c->is_lingering)
+        return linger_on(&c->last);
+    if (desk_take(&s->desks, c->conn, &c->desk) != 0)
+        return 0; /* no memory: this one has to go, the others stay */
+    if (pump(s, c) != TENON_DONE) {
+        leave(s, c);
+        return 1;
+    }
+    drop_buffers(s, c);
+    c->is_lingering = linger_begin(&c->last, c->conn, c->wire.fd);
+    if (s->is_stopping && c->is_lingering)
+        linger_hurry(&c->last);
+    return c->is_lingering;
+}
+
 /* One turn of one client. */
 static void turn(server *s, client *c)
 {
     uint64_t deadline;
-    if (desk_take(&s->desks, c->conn, &c->desk) != 0) {
-        drop_client(s, c); /* no memory: this one has to go, the others stay */
-        return;
-    }
-    if (pump(s, c) == TENON_DONE) {
+    if (!serve(s, c) || watch(s, c) != 0) {
         drop_client(s, c);
         return;
     }
-    leave(s, c);
-    deadline = tenon_deadline(c->conn);
+    deadline = deadline_of(c);
     if (deadline < s->scan_at)
         s->scan_at = deadline;
-    if (watch(s, c) != 0)
-        drop_client(s, c);
 }
 
 /* A connection for a socket that was accepted: 0, or -1 without memory. */
@@ -314,7 +347,7 @@ static void scan(server *s, uint64_t now)
     client *c = s->clients, *next;
     s->scan_at = TENON_NEVER;
     for (; c != NULL; c = next) {
-        uint64_t deadline = tenon_deadline(c->conn);
+        uint64_t deadline = deadline_of(c);
         next = c->next;
         if (deadline <= now)
             turn(s, c);
@@ -340,7 +373,9 @@ static void begin_stop(server *s)
     s->accept_at = TENON_NEVER;
     for (; c != NULL; c = next) {
         next = c->next;
-        if (desk_take(&s->desks, c->conn, &c->desk) == 0)
+        if (c->is_lingering)
+            linger_hurry(&c->last);
+        else if (desk_take(&s->desks, c->conn, &c->desk) == 0)
             tenon_close(c->conn, TENON_CLOSE_GOING_AWAY, NULL, 0);
         turn(s, c);
     }

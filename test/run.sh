@@ -372,6 +372,7 @@ sockets() {
     # This lane has little else to do then.
     [ -n "$real" ] || checks_and_distribution
     [ -n "$real" ] || return 0
+    step 'demo' timeout 200 sh examples/demo.sh 0
     area 'bindings' 1200 sh test/bindings/run.sh build/shared
     area 'relay' 200 sh test/relay/run.sh build
     area 'peers' 400 sh test/peers/run.sh build

@@ -73,6 +73,70 @@ static void on_idle(struct ev_loop *loop, ev_idle *watcher, int events)
     (void)events;
 }
 
+/* ---------------------------------------------------------------- lingering */
+
+struct live_rest {
+    lingering last;
+    live_hub *hub;
+    live_rest *next, **link;
+    ev_io ready;
+    ev_timer due;
+};
+
+static void end_rest(live_rest *rest)
+{
+    *rest->link = rest->next;
+    if (rest->next != NULL)
+        rest->next->link = rest->link;
+    ev_io_stop(rest->hub->loop, &rest->ready);
+    ev_timer_stop(rest->hub->loop, &rest->due);
+    close(rest->last.fd);
+    free(rest);
+}
+
+static void on_rest_ready(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    live_rest *rest = watcher->data;
+    (void)loop;
+    (void)events;
+    if (!linger_on(&rest->last))
+        end_rest(rest);
+}
+
+static void on_rest_due(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    (void)loop;
+    (void)events;
+    end_rest(watcher->data);
+}
+
+/* What is left of a connection that has ended is its socket, for a while. Without
+ * memory for that it is closed now. */
+static void leave_socket(live *l)
+{
+    live_hub *hub = l->hub;
+    live_rest *rest;
+    lingering last;
+    if (!linger_begin(&last, l->conn, l->wire.fd) || (rest = malloc(sizeof *rest)) == NULL) {
+        close(l->wire.fd);
+        return;
+    }
+    rest->last = last;
+    rest->hub = hub;
+    rest->next = hub->rests;
+    rest->link = &hub->rests;
+    if (rest->next != NULL)
+        rest->next->link = &rest->next;
+    hub->rests = rest;
+    ev_io_init(&rest->ready, on_rest_ready, rest->last.fd, EV_READ);
+    ev_timer_init(&rest->due, on_rest_due, LINGER_MS / 1000., 0.);
+    rest->ready.data = rest->due.data = rest;
+    ev_io_start(hub->loop, &rest->ready);
+    ev_timer_start(hub->loop, &rest->due);
+}
+
+/* ---------------------------------------------------------------------- hub */
+
 void live_hub_init(live_hub *hub, struct ev_loop *loop, const tenon_deflate *deflate)
 {
     memset(hub, 0, sizeof *hub);
@@ -88,8 +152,15 @@ void live_hub_init(live_hub *hub, struct ev_loop *loop, const tenon_deflate *def
 
 void live_hub_free(live_hub *hub)
 {
+    live_rest *rest;
     ev_prepare_stop(hub->loop, &hub->before);
     ev_idle_stop(hub->loop, &hub->more);
+    for (rest = hub->rests; rest != NULL; rest = rest->next)
+        linger_hurry(&rest->last);
+    while (hub->rests != NULL) {
+        linger_out(&hub->rests->last);
+        end_rest(hub->rests);
+    }
     desk_free(&hub->desks);
     blocks_free(&hub->blocks);
 }
@@ -106,7 +177,7 @@ static void end(live *l)
     blocks_drop(&hub->blocks, &l->blocks);
     free(l->large);
     l->large = NULL;
-    close(l->wire.fd);
+    leave_socket(l);
     hub->count--;
     l->on_gone(l);
 }

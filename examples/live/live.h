@@ -18,15 +18,18 @@
 
 #include "common/blocks.h"
 #include "common/desk.h"
+#include "common/linger.h"
 #include "common/wire.h"
 
 typedef struct live live;
+typedef struct live_rest live_rest;
 
 typedef struct live_hub {
     struct ev_loop *loop;
     desk_pool desks;
     block_pool blocks;        /* of permessage-deflate */
     size_t count;             /* connections started and not gone */
+    live_rest *rests;         /* sockets of those that are gone, which linger (common/linger.h) */
     live *soon, **soon_end;   /* a queue */
     ev_prepare before;        /* runs the queue before the loop waits */
     ev_idle more;             /* keeps the loop from waiting while there is a queue */
@@ -38,7 +41,7 @@ struct live {
     tenon_conn *conn;
     tenon_event_fn on_event;  /* user: this live */
     void (*on_turn)(live *l); /* at the beginning of each turn, when it can send; or NULL */
-    void (*on_gone)(live *l); /* CLOSED was delivered, the socket is closed: free it */
+    void (*on_gone)(live *l); /* CLOSED was delivered, the socket is not the live's any more: free it */
     desk *desk;
     blocks blocks;
     void *large;              /* rx when the small one does not do, from malloc */
@@ -51,7 +54,9 @@ struct live {
 
 /* deflate: what the configs of its connections were given, or NULL. */
 void live_hub_init(live_hub *hub, struct ev_loop *loop, const tenon_deflate *deflate);
-void live_hub_free(live_hub *hub); /* when all connections are gone */
+
+/* When all connections are gone. Waits for what lingers: LINGER_LAST_MS at most. */
+void live_hub_free(live_hub *hub);
 
 /*
  * Begins with a connected socket, which is then the live's. Set on_event, on_gone

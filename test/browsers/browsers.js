@@ -8,6 +8,7 @@ const fs = require('fs');
 const http = require('http');
 const path = require('path');
 const { Chromium, Firefox } = require('./drivers.js');
+const { NAME, allTerms, offer, answer, Tap, texts, messages, converse } = require('./terms.js');
 const { BUILD, STEP_MS, PING_MS, same, until, stays, within, Stage, at, read, words, state, focus, isState, lines, notes,
     shows, say, rename, pressed, beginSocket, openSocket, enter, closedAs } = require('./stage.js');
 
@@ -86,6 +87,19 @@ async function acknowledgementLost(stage, others) {
     }
 }
 
+// Lines that others and the server say come late, when the test says so.
+function delayLines() {
+    const Real = WebSocket;
+    window.WebSocket = class extends Real {
+        set onmessage(hear) {
+            super.onmessage = hear && ((event) => {
+                if (window.isSlow && event.data.startsWith('said ')) setTimeout(hear, 1000, event);
+                else hear(event);
+            });
+        }
+    };
+}
+
 // What the page sends while the network takes nothing: how much lies in the browser at most.
 function watchBuffer() {
     const send = WebSocket.prototype.send;
@@ -109,21 +123,69 @@ function watchTries() {
     };
 }
 
+// In the browser: the pairs of colours that lie too near to each other; names have any hue.
+function weakContrasts() {
+    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const luminance = (colour) => {
+        canvas.fillStyle = colour;
+        canvas.fillRect(0, 0, 1, 1);
+        const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((value) => value / 255)
+            .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const contrast = (one, other) => {
+        const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+        return (high + 0.05) / (low + 0.05);
+    };
+    const root = getComputedStyle(document.documentElement), value = (name) => root.getPropertyValue(`--${name}`).trim();
+    const pairs = [['ink', 'page', 4.5], ['ink', 'sheet', 4.5], ['ink', 'own', 4.5], ['soft', 'page', 4.5], ['soft', 'sheet', 4.5],
+        ['on-wood', 'wood', 4.5], ['wood', 'sheet', 4.5], ['wood', 'own', 4.5], ['wood', 'page', 3], ['field', 'page', 3],
+        ['field', 'sheet', 3], ['good', 'page', 3], ['bad', 'page', 3], ['bad', 'sheet', 3]];
+    const weak = pairs.map(([one, other, least]) => [one, other, contrast(value(one), value(other)), least]);
+    for (let hue = 0; hue < 360; hue++)
+        weak.push([`name of hue ${hue}`, 'page', contrast(`oklch(${value('name')} .12 ${hue})`, value('page')), 4.5]);
+    const placeholder = getComputedStyle(document.getElementById('line'), '::placeholder').color;
+    weak.push(['placeholder', 'sheet', contrast(placeholder, value('sheet')), 4.5]);
+    return weak.filter(([, , is, least]) => !(is >= least)).map(([one, other, is]) => `${one} on ${other}: ${is.toFixed(2)}`);
+}
+
 const tries = (page) => page.evaluate(() => window.tries);
 
 const shotLines = ['Is anybody there?', 'Yes, and it fits onto a phone as well, with lines that wrap where they have to.',
     'averylongwordthathasnospaces'.repeat(6), 'int main(void)\n{\n    return tenon_version() == 0;\n}'];
 
+// What people write who are not like that.
+const oddLines = [Array.from({ length: 60 }, (_, index) => `point ${index + 1}`).join('\n'), 'שלום לכולם! (האם זה עובד?)',
+    'مرحبا، هذا سطر طويل بعض الشيء ليلتف على هاتف صغير. tenon 1.0!', '👩‍👩‍👧‍👦🎉 👍🏽',
+    'https://example.org/a/path/without/any/end?and=a&query=with&many=parameters&and=more&of=them#and-a-fragment', 'x'];
+
+const sizes = { desktop: [1280, 800], phone: [390, 844], small: [320, 568] };
+
+async function take(stage, page, kind, what) {
+    const file = path.join(SHOTS, `${stage.driver.constructor.name.toLowerCase()}-${kind}-${what}.png`);
+    await page.screenshot({ path: file });
+    const png = fs.readFileSync(file);
+    same([png.readUInt32BE(16), png.readUInt32BE(20)], sizes[kind], `the size of ${file}`);
+}
+
+// Sends a line at once, as if it had been typed, and waits until all have it.
+async function sayToAll(speaker, text, pages) {
+    await speaker.evaluate((value) => { document.getElementById('line').value = value; }, text);
+    await focus(speaker, 'line');
+    const counts = [];
+    for (const page of pages) counts.push((await lines(page)).length);
+    await speaker.keyboard.press('Enter');
+    for (const [index, page] of pages.entries()) {
+        await until('the line', async () => {
+            const found = await lines(page);
+            return found.length > counts[index] && found.every(([, , pending]) => !pending);
+        });
+    }
+}
+
 // One page of each size and scheme; then the same without a server.
 async function shots(stage, server, dark) {
-    const sizes = { desktop: [1280, 800], phone: [390, 844] }, pages = [];
-    const browser = stage.driver.constructor.name.toLowerCase(), scheme = dark ? 'dark' : 'light';
-    const take = async (page, kind, what) => {
-        const file = path.join(SHOTS, `${browser}-${kind}-${scheme}-${what}.png`);
-        await page.screenshot({ path: file });
-        const png = fs.readFileSync(file);
-        same([png.readUInt32BE(16), png.readUInt32BE(20)], sizes[kind], `the size of ${file}`);
-    };
+    const scheme = dark ? 'dark' : 'light', pages = [];
     for (const [kind, [width, height]] of Object.entries(sizes)) {
         const page = await stage.visit(server, { width, height, dark, name: `On a ${kind}` });
         pages.push([kind, page]);
@@ -131,24 +193,53 @@ async function shots(stage, server, dark) {
             getComputedStyle(document.body)[what].match(/\d+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0)));
         same(paper < ink, dark, 'whether the writing is lighter than the page');
     }
-    for (const [index, text] of shotLines.entries()) {
-        const page = pages[index % 2][1], count = (await lines(page)).length;
-        await page.evaluate((value) => { document.getElementById('line').value = value; }, text);
-        await focus(page, 'line');
-        await page.keyboard.press('Enter');
-        await until('the line', async () => (await lines(page)).length > count);
-    }
+    const all = pages.map(([, page]) => page);
+    await until('all of them there', async () => await read(all[0], 'people') === `${all.length} people`);
+    for (const [kind, page] of pages) await take(stage, page, kind, `${scheme}-empty`);
+    for (const [index, text] of shotLines.entries()) await sayToAll(all[index % 2], text, all);
     for (const [kind, page] of pages) {
-        await until('all lines', async () => (await lines(page)).length >= shotLines.length);
         await timed(page);
-        await take(page, kind, 'open');
+        await take(stage, page, kind, `${scheme}-open`);
     }
+    await rename(all[0], 'W'.repeat(64));
+    await rename(all[1], 'שם בעברית \u202egnol');
+    for (const page of all) await isState(page, 'open');
+    for (const [index, text] of oddLines.entries()) await sayToAll(all[index % 2], text, all);
+    for (const [kind, page] of pages) await take(stage, page, kind, `${scheme}-odd`);
     await server.end('SIGKILL');
     for (const [kind, page] of pages) {
         await isState(page, 'waiting');
         await say(page, 'typed while the server was away');
-        await take(page, kind, 'waiting');
+        await take(stage, page, kind, `${scheme}-waiting`);
     }
+}
+
+// In the browser: where things are.
+function measure() {
+    const [log, line, name] = ['log', 'line', 'name'].map((id) => document.getElementById(id));
+    const box = (id) => document.getElementById(id).getBoundingClientRect(), field = box('name');
+    const isOver = (id) => box(id).right > field.left && box(id).bottom > field.top && box(id).top < field.bottom;
+    return {
+        width: innerWidth, height: innerHeight,
+        wide: Math.max(...[document.documentElement, document.body, log].map((element) => element.scrollWidth)),
+        right: Math.max(...['name', 'send', 'now'].map((id) => box(id).right)),
+        letters: Math.min(...[line, name].map((element) => parseFloat(getComputedStyle(element).fontSize))),
+        touch: Math.min(...['line', 'name', 'send'].map((id) => Math.min(box(id).height, box(id).width))),
+        now: box('now').height, bottom: box('send').bottom, log: box('log').height,
+        over: ['state', 'rtt', 'people'].filter(isOver),
+    };
+}
+
+// room: for the lines, at least; now: the height of the button that tries again, at least.
+function judge(sizes, room, now = 0) {
+    const all = JSON.stringify(sizes);
+    if (sizes.wide > sizes.width) throw new Error(`it scrolls sideways: ${all}`);
+    if (sizes.right > sizes.width - 8) throw new Error(`something reaches over the edge: ${all}`);
+    if (sizes.letters < 16) throw new Error(`letters so small that phones zoom in: ${all}`);
+    if (sizes.touch < 44 || sizes.now < now) throw new Error(`too small to touch: ${all}`);
+    if (sizes.bottom > sizes.height) throw new Error(`the button is below the screen: ${all}`);
+    if (sizes.log < room) throw new Error(`no room for lines: ${all}`);
+    if (sizes.over.length > 0) throw new Error(`the state is written over the name: ${all}`);
 }
 
 // -------------------------------------------------------------------------- tests
@@ -209,6 +300,23 @@ const tests = {
 
     test_acknowledgement_lost: (stage) => acknowledgementLost(stage, 3),
     test_acknowledgement_lost_and_much_said: (stage) => acknowledgementLost(stage, 60),
+
+    // The page does not wait long for lines that were said while it was away; they may be late.
+    async test_acknowledgement_lost_and_late(stage) {
+        const server = await stage.chat(0, 60000), way = await stage.forwarder(server);
+        const ann = await stage.visit(`http://127.0.0.1:${way.port}/`, { before: delayLines });
+        const bob = await stage.visit(server, { name: 'Bob' });
+        way.freeze(false, true);
+        await say(ann, 'once');
+        await shows(bob, [['once', false, false]]);
+        await ann.evaluate(() => { window.isSlow = true; });
+        way.cut();
+        way.freeze(false, false);
+        await shows(ann, [['once', true, false]]);
+        await say(bob, 'and on');
+        await until('what Bob said', async () => (await lines(ann)).some(([text]) => text === 'and on'));
+        await shows(ann, [['once', true, false], ['and on', false, false]]);
+    },
 
     async test_line_survives_a_reload(stage) {
         const first = await stage.chat();
@@ -298,6 +406,30 @@ const tests = {
             same(terms.test(agreed), true, `${terms} in the agreement '${agreed}'`);
             same(await within(STEP_MS, page.evaluate(echoes, MEBI), 'the echoes'), [true, true, true], `echoes with '${agreed}'`);
         }
+    },
+
+    // Every combination of terms that this browser takes: they are agreed on, and what is on
+    // the wire keeps to them, both ways. Firefox lets nobody limit its own window.
+    async test_compressed_on_all_terms(stage) {
+        const page = await stage.visit(await stage.chat()), isChromium = stage.driver instanceof Chromium;
+        const echo = await stage.serve('echo_server', '--port', 0, '--deflate'), tap = new Tap(echo.port), said = messages();
+        const { port } = await stage.stand(tap.server), all = [...allTerms(isChromium)];
+        for (const [index, terms] of all.entries()) {
+            const words = offer(terms, isChromium);
+            const [agreed, isGood] = await page.evaluate(converse, { port, words, said });
+            same([agreed, isGood], [isChromium ? answer(terms) : NAME, true], `the agreement and the echoes for '${words}'`);
+            const { up, down } = tap.streams(index);
+            for (const [way, stream, isReset, bits] of [['up', up, terms.clientReset, terms.clientBits || 15],
+                ['down', down, terms.serverReset, terms.serverBits || 15]]) {
+                const found = texts(stream, isReset, bits);
+                same(found.texts === said.join(''), true, `what went ${way} by '${words}', inflated with ${bits} bits`);
+                same(found.sizes[1] < found.sizes[0] / 2, !isReset, `whether it refers back, ${way} by '${words}'`);
+            }
+        }
+        const { up } = tap.streams(0);
+        let problem = null;
+        try { texts(up, false, 9); } catch (error) { problem = error.message; }
+        same(problem, 'invalid distance too far back', 'what a window of 9 bits says to one of 15');
     },
 
     // A network that takes nothing more fills the page's own queue, not the browser's.
@@ -524,31 +656,79 @@ const tests = {
 
     async test_narrow(stage) {
         const server = await stage.chat(), page = await stage.visit(server, { width: 320, height: 560, name: 'W'.repeat(64) });
+        const large = await stage.visit(server, { width: 390, height: 844, name: 'Ann' });
+        await large.evaluate(() => { document.documentElement.style.fontSize = '200%'; });
         await say(page, `${'wordwithoutend'.repeat(30)} and some more words to wrap`);
         await until('the line', async () => (await lines(page)).length === 1);
-        const measure = () => page.evaluate(() => {
-            const [log, line, name] = ['log', 'line', 'name'].map((id) => document.getElementById(id));
-            const box = (id) => document.getElementById(id).getBoundingClientRect();
-            return {
-                wide: Math.max(...[document.documentElement, document.body, log].map((element) => element.scrollWidth)),
-                letters: Math.min(...[line, name].map((element) => parseFloat(getComputedStyle(element).fontSize))),
-                touch: Math.min(...['line', 'name', 'send'].map((id) => Math.min(box(id).height, box(id).width))),
-                now: box('now').height, bottom: box('send').bottom, log: box('log').height,
-            };
-        });
-        const judge = (sizes) => {
-            if (sizes.wide > 320) throw new Error(`it scrolls sideways: ${sizes.wide}`);
-            if (sizes.letters < 16) throw new Error('letters so small that phones zoom in');
-            if (sizes.touch < 44) throw new Error(`too small to touch: ${JSON.stringify(sizes)}`);
-            if (sizes.bottom > 560) throw new Error('the button is below the screen');
-            if (sizes.log < 250) throw new Error(`no room for lines: ${JSON.stringify(sizes)}`);
-        };
-        judge(await measure());
+        for (const one of [page, large]) {
+            await timed(one);
+            await one.evaluate(() => { document.getElementById('people').textContent = '20000 people'; });
+        }
+        judge(await page.evaluate(measure), 250);
+        judge(await large.evaluate(measure), 150);
         await server.end('SIGKILL');
-        await isState(page, 'waiting');
-        const sizes = await measure();
-        judge(sizes);
-        if (sizes.now < 44) throw new Error(`too small to touch: ${JSON.stringify(sizes)}`);
+        for (const one of [page, large]) {
+            await isState(one, 'waiting');
+            await say(one, 'pending');
+        }
+        judge(await page.evaluate(measure), 250, 44);
+        judge(await large.evaluate(measure), 100, 44);
+    },
+
+    // What would be a program if it were taken for one; and a hand that trembles.
+    async test_hostile_words(stage) {
+        const server = await stage.chat(), words = '<img src=x onerror="window.hit = 1"><script>window.hit = 1</script>&amp;';
+        const name = '"><img src=x onerror="window.hit=1">';
+        const ann = await stage.visit(server, { name }), bob = await stage.visit(server, { name: 'Bob' });
+        await ann.evaluate((value) => {
+            document.getElementById('line').value = value;
+            document.getElementById('send').click();
+            document.getElementById('send').click();
+        }, words);
+        await shows(bob, [[words, false, false]]);
+        await shows(ann, [[words, true, false]]);
+        await say(bob, 'constructor __proto__');
+        for (const page of [ann, bob]) {
+            await until('the second line', async () => (await lines(page)).length === 2);
+            same(await names(page), [name, 'Bob'], 'names');
+            same(await page.evaluate(() => [window.hit === undefined, document.images.length]), [true, 0], 'nothing was obeyed');
+        }
+    },
+
+    // What a name or a line does to the direction of writing ends with it; each has its own.
+    async test_directions(stage) {
+        const server = await stage.chat(), page = await stage.visit(server, { name: 'Ann \u202e' });
+        await say(page, 'plain');
+        await say(page, 'שלום (שלום).');
+        await shows(page, [['plain', true, false], ['שלום (שלום).', true, false]]);
+        const place = (what) => page.evaluate((script) => {
+            const range = document.createRange(), [node, from, to] = new Function(`return ${script}`)();
+            range.setStart(node, from);
+            range.setEnd(node, to);
+            return range.getBoundingClientRect().left;
+        }, what);
+        const you = 'document.querySelector(".head b").nextSibling', line = '[...document.querySelectorAll(".text")].at(-1).firstChild';
+        same(await place(`[${you}, 1, 2]`) < await place(`[${you}, 4, 5]`), true, 'whether (you) is written from left to right');
+        same(await place(`[${line}, 11, 12]`) < await place(`[${line}, 0, 1]`), true, 'whether the line ends at its left');
+        same(await page.evaluate(() => ['line', 'name'].map((id) => document.getElementById(id).dir)), ['auto', 'auto'], 'fields');
+    },
+
+    // Writing stands out from what it is written on as WCAG 2 asks (AA), and what is no writing.
+    async test_contrast(stage) {
+        const server = await stage.chat();
+        for (const dark of [false, true]) {
+            const page = await stage.visit(server, { dark });
+            const weak = await page.evaluate(weakContrasts);
+            same(weak, [], `pairs with little contrast, dark: ${dark}`);
+        }
+    },
+
+    async test_empty(stage) {
+        const server = await stage.chat(), page = await stage.visit(server);
+        const said = () => page.evaluate(() => getComputedStyle(document.getElementById('lines'), '::before').content);
+        await until('a word to who is alone', async () => /Nothing was said/.test(await said()));
+        await say(page, 'a line');
+        await until('no such word any more', async () => await said() === 'none');
     },
 
     // The policy of the server holds, and the page needs nothing that it forbids.

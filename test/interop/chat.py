@@ -2,13 +2,15 @@
 """The chat server and the chat client, against each other and against sockets that speak octets."""
 import contextlib
 import http.client
+import os
 import pathlib
 import re
 import socket
+import subprocess
 import time
 
-from harness import (ACCEPT, BINARY, CLOSE, FIN, PING, PONG, REQUEST, STEP_SECONDS, TEXT, ChatServer, Failure, check,
-                     close_body, closing, connect, frame, main, program, request, same, served, text)
+from harness import (ACCEPT, BINARY, BUILD, CLOSE, FIN, PING, PONG, REQUEST, STEP_SECONDS, TEXT, ChatServer, Failure,
+                     check, close_body, closing, connect, frame, main, program, request, same, served, text)
 
 PAGE = pathlib.Path(__file__).resolve().parent.parent.parent / "examples/chat/page.html"
 CLIENT = "examples/chat_client"
@@ -329,6 +331,59 @@ def test_chat_shuts_down():
         same(server.wait()[0], 0, "exit status")
 
 
+def test_chat_ends_the_loud_at_once():
+    """Lines that wait for their rate do not keep a Close waiting that lies behind them."""
+    lines = [text("say %d x" % seq) for seq in range(1, 2001)]
+    with chat("--lines-per-second", 20) as server:
+        with Member(server, 1) as loud, Member(server, 2) as other:
+            loud.wire.send(*lines)
+            loud.said(), other.said()
+            server.terminate()
+            for member in (loud, other):
+                same(member.closed()[0], 1001, "at the end of the server")
+                member.wire.send(closing(1001))
+            since = time.monotonic()
+            for member in (loud, other):
+                member.wire.end()
+            check(time.monotonic() - since < 2, "the end before the server gives up", time.monotonic() - since)
+        same(server.wait()[0], 0, "exit status")
+
+
+def test_chat_drops_the_slow_who_talk_on():
+    """Who is dropped while many lines of his own are on their way reads why, and is said goodbye to."""
+    rate = 200
+    with chat("--slow-timeout", 300, "--lines-per-second", rate, "--stall-timeout", 60000) as server, \
+            Member(server, 1) as speaker, Member(server, 2, buffers=4096) as slow:
+        slow.wire.send(*(text("say %d x" % seq) for seq in range(1, rate * 12)))
+        for seq in range(1, 101):
+            speaker.say(seq, "x" * 40000)
+        since = time.monotonic()
+        while metrics(server)['chat_drops_total{reason="slow"}'] != "1":
+            check(time.monotonic() < since + STEP_SECONDS, "the drop of the reader", "none")
+        same(slow.closed(), (1008, "reading too slowly"), "what the slow one reads at the end")
+        slow.wire.send(closing(1008))
+        since = time.monotonic()
+        slow.wire.end()
+        check(time.monotonic() - since < 2, "the end before the server gives up", time.monotonic() - since)
+
+
+def test_chat_close_outlives_what_is_still_sent():
+    """Who is refused and has not read anything yet sends on, whole messages and less: the Close is there for him."""
+    more = bytes(1 << 20)
+    with chat("--lines-per-second", 0) as server, Member(server, 1) as speaker:
+        with Member(server, 2, buffers=4096) as hasty:
+            speaker.say(1, "x" * 30000)
+            speaker.said()
+            hasty.wire.send(frame(FIN | BINARY, b"x"))
+            hasty.wire.send(closing(1000))
+            hasty.wire.send(more)
+            same(hasty.said()[3], "x" * 30000, "the line before")
+            same(hasty.closed()[0], 1003, "the Close")
+            hasty.wire.end()
+        speaker.say(2, "and on")
+        same(speaker.said()[3], "and on", "another's line")
+
+
 # ----------------------------------------------------------------------- client
 
 def client(server, *arguments):
@@ -339,9 +394,10 @@ def test_chat_client_talks():
     long = "y" * 300000
     with chat() as server, Member(server, 1, name="one") as member, client(server, "--name", "Zoë") as zoe:
         zoe.until("open")
-        member.say(1, "two\nlines\x1b")
-        same(member.said()[3], "two\nlines\x1b", "back to who said it")
-        zoe.until("one: two lines ")
+        words = "two\nlines \x1b[31m\u009b31m" # ESC and CSI: a terminal would obey either
+        member.say(1, words)
+        same(member.said()[3], words, "back to who said it")
+        zoe.until(r"one: two lines  \[31m 31m")
         zoe.type("hello\n" + long + "\nlast without its end")
         zoe.process.stdin.close()
         for seq, words in enumerate(("hello", long, "last without its end"), 1):
@@ -437,6 +493,31 @@ def test_chat_client_is_refused():
         same(status, 1, "exit status")
         same(output.count("refused: 403"), 3, "attempts; " + output)
         check("RFC 6455, 4.1" in output, "the rule", output)
+
+
+def test_chat_client_knows_what_will_never_be():
+    """What the server does not understand once, it will not understand the next time."""
+    with chat() as server:
+        for words in (("--name", "a\tb"), ("--name", ""), ("--name", "\udcff"), ("--token", "short")):
+            with client(server, *words) as zoe:
+                status, output = zoe.wait()
+                same(status, 1, "exit status with %r; %s" % (words, output))
+                check("retry in" not in output, "no second try", output)
+
+
+def test_chat_client_counts_people():
+    with chat() as server, client(server) as zoe:
+        zoe.until(r"\* 1 person")
+        with Member(server, 1):
+            same(zoe.line(), "* 2 people", "with another")
+        same(zoe.line(), "* 1 person", "alone again")
+
+
+def test_chat_client_without_stdin():
+    with chat() as server:
+        done = subprocess.run([BUILD / CLIENT, "ws://127.0.0.1:%d/chat" % server.port], preexec_fn=lambda: os.close(0),
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=STEP_SECONDS)
+        same(done.returncode, 0, "exit status; %s" % done.stdout)
 
 
 def test_chat_client_pings():

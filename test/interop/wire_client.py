@@ -3,6 +3,7 @@
 import contextlib
 import os
 import select
+import socket
 import time
 
 from harness import (ACCEPT, BINARY, CLOSE, FIN, KEY, PING, PONG, REQUEST, STEP_SECONDS, TEXT, check, closing,
@@ -10,6 +11,9 @@ from harness import (ACCEPT, BINARY, CLOSE, FIN, KEY, PING, PONG, REQUEST, STEP_
 
 # Well under the five seconds after which a server gives up waiting.
 PROMPT = 3
+
+# More than a small receive buffer holds, and less than the server's send buffer.
+UNREAD = bytes(range(256)) * 128
 
 
 # -------------------------------------------------------------- handshake
@@ -315,6 +319,84 @@ def test_wire_octets_behind_a_close_do_not_hide_it():
                 wire.expect(TEXT, b"a", "echo before the Close")
                 wire.expect_close(1000, "the Close")
         echoes(server.port)
+
+
+def unread(server):
+    """A client with an echo that it has not read, larger than its buffer: what the server sends lies behind that."""
+    wire = opened(server.port, 4096)
+    wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20) # and sends as fast as it can
+    wire.send(frame(FIN | BINARY, UNREAD))
+    return wire
+
+
+def find_close(wire, code, what):
+    wire.expect(BINARY, UNREAD, "the echo before " + what)
+    wire.expect_close(code, what)
+
+
+# covers: 6455-7.1.1-01
+def test_wire_the_close_outlives_what_the_client_still_sends():
+    """The server has ended the connection, the client has read nothing of it and sends on: there is no reset."""
+    more = os.urandom(1 << 20)
+    with echo_server("--max-message", len(UNREAD)) as server:
+        with unread(server) as wire:
+            wire.send(closing(1000))
+            wire.send(more)
+            find_close(wire, 1000, "the Close for its own Close")
+            wire.end("an end in order", PROMPT)
+        with unread(server) as wire:
+            wire.send(frame(FIN | BINARY, more))
+            find_close(wire, 1009, "the Close for a message beyond the limit")
+            wire.end("an end in order", PROMPT)
+        with unread(server) as wire:
+            server.terminate()
+            until_deaf(server.port)
+            wire.send(*(frame(FIN | BINARY, more[:1000]) for _ in range(1000)))
+            find_close(wire, 1001, "the Close for the end of the server")
+            wire.send(closing(1001))
+            wire.send(more)
+            wire.end("an end in order", PROMPT)
+        same(server.wait()[0], 0, "exit status after SIGTERM")
+
+
+def test_wire_the_server_lingers_not_for_ever():
+    """A client that has said goodbye and stays is left after a while, whether it sends or not."""
+    with echo_server() as server, opened(server.port) as still, opened(server.port) as loud:
+        for wire in (still, loud):
+            wire.send(closing(1000))
+            wire.expect_close(1000, "the Close")
+            wire.end("the end of the server's side", PROMPT)
+        try:
+            since = time.monotonic()
+            while time.monotonic() < since + STEP_SECONDS:
+                loud.send(bytes(1 << 20))
+            check(False, "a bound to what is read", "none")
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+        until_reset(still.sock)
+
+
+def until_deaf(port):
+    """Until nobody listens on the port."""
+    since = time.monotonic()
+    while time.monotonic() < since + STEP_SECONDS:
+        try:
+            connect(port).sock.close()
+        except ConnectionError:
+            return
+    check(False, "a listener that is closed", "one that is open")
+
+
+def until_reset(sock):
+    """Until the peer's socket is gone, which an octet that is sent there finds out."""
+    since = time.monotonic()
+    try:
+        while time.monotonic() < since + STEP_SECONDS:
+            sock.sendall(b"x")
+            select.select([], [], [], 0.05)
+    except (ConnectionResetError, BrokenPipeError):
+        return
+    check(False, "a socket that is closed", "one that is open")
 
 
 # covers: 6455-5.4-12
