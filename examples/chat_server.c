@@ -2,8 +2,12 @@
 /*
  * A chat server with a page to try it from.
  *
- *   chat_server [--port N] [--origin ORIGIN]... [--ping-interval MS] [--pong-timeout MS]
- *               [--stall-timeout MS] [--slow-timeout MS] [--lines-per-second N] [--no-deflate]
+ *   chat_server [--address IPV4] [--port N] [--origin ORIGIN]... [--ping-interval MS]
+ *               [--pong-timeout MS] [--stall-timeout MS] [--slow-timeout MS]
+ *               [--lines-per-second N] [--no-deflate]
+ *
+ * Listens on 127.0.0.1:9000; on 0.0.0.0 a phone in the same network can open the page,
+ * and so can whoever else is there.
  *
  *   GET /         the page (chat/page.html)
  *   GET /metrics  for Prometheus
@@ -654,7 +658,7 @@ static void start_watchers(server *s)
     ev_signal_start(s->loop, &s->interrupt);
 }
 
-static int set_up(server *s, int port)
+static int set_up(server *s, const char *address, int port)
 {
     const tenon_deflate *deflate = s->deflate.codec != NULL ? &s->deflate : NULL;
     uint64_t seed;
@@ -672,10 +676,10 @@ static int set_up(server *s, int port)
     live_hub_init(&s->hub, s->loop, deflate);
     s->listener.on_socket = on_socket;
     s->listener.user = s;
-    port = live_listen(&s->listener, s->loop, "127.0.0.1", (unsigned)port);
+    port = live_listen(&s->listener, s->loop, address, (unsigned)port);
     if (port < 0)
         return -1;
-    printf("listening on 127.0.0.1:%d\n", port);
+    printf("listening on %s:%d\n", address, port);
     fflush(stdout);
     start_watchers(s);
     return 0;
@@ -709,6 +713,7 @@ static uint64_t number(const char *option, const char *text, uint64_t min, uint6
 }
 
 static const struct option options[] = {
+    {"address", required_argument, NULL, 'a'},
     {"port", required_argument, NULL, 'p'},           {"origin", required_argument, NULL, 'o'},
     {"ping-interval", required_argument, NULL, 'i'},  {"pong-timeout", required_argument, NULL, 't'},
     {"stall-timeout", required_argument, NULL, 's'},  {"slow-timeout", required_argument, NULL, 'w'},
@@ -717,13 +722,14 @@ static const struct option options[] = {
 };
 
 /* Reads the arguments: the port, or the end of the program. */
-static int configure(server *s, int argc, char **argv)
+static int configure(server *s, const char **address, int argc, char **argv)
 {
     int option, index, port = 9000;
     uint32_t ms_max = TENON_OFF - 1;
     while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
         const char *name = option == '?' ? "" : options[index].name;
         switch (option) {
+        case 'a': *address = optarg; break;
         case 'p': port = (int)number(name, optarg, 0, 65535); break;
         case 'i': s->config.ping_ms = (uint32_t)number(name, optarg, 1, ms_max); break;
         case 't': s->config.pong_ms = (uint32_t)number(name, optarg, 1, ms_max); break;
@@ -746,6 +752,7 @@ static int configure(server *s, int argc, char **argv)
 int main(int argc, char **argv)
 {
     static server s;
+    const char *address = "127.0.0.1";
     int port;
     tenon_config_server(&s.config, sizeof s.config);
     s.config.flags = TENON_PLAIN_GET;
@@ -758,15 +765,15 @@ int main(int argc, char **argv)
     s.deflate.size = sizeof s.deflate;
     s.deflate.flags = TENON_DEFLATE_RESET_IN;
     s.deflate.codec = codec();
-    port = configure(&s, argc, argv);
+    port = configure(&s, &address, argc, argv);
     if (port < 0) {
-        fprintf(stderr, "usage: chat_server [--port N] [--origin ORIGIN]... [--ping-interval MS] [--pong-timeout MS]\n"
-                        "                   [--stall-timeout MS] [--slow-timeout MS] [--lines-per-second N]\n"
-                        "                   [--no-deflate]\n");
+        fprintf(stderr, "usage: chat_server [--address IPV4] [--port N] [--origin ORIGIN]... [--ping-interval MS]\n"
+                        "                   [--pong-timeout MS] [--stall-timeout MS] [--slow-timeout MS]\n"
+                        "                   [--lines-per-second N] [--no-deflate]\n");
         return 2;
     }
-    if (set_up(&s, port) != 0) {
-        fprintf(stderr, "chat_server: %s\n", strerror(errno));
+    if (set_up(&s, address, port) != 0) {
+        fprintf(stderr, "chat_server: %s:%d: %s\n", address, port, strerror(errno));
         return 1;
     }
     ev_run(s.loop, 0);

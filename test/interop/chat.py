@@ -321,6 +321,30 @@ def test_chat_slows_the_loud():
         check(heard.index((other.id, 1)) <= burst, "the other's line within the burst", heard.index((other.id, 1)))
 
 
+def told(server, why):
+    status, output = server.wait()
+    same((status, output.strip()), (1, "chat_server: " + why), "how it ends")
+
+
+def test_chat_address():
+    """It listens where it is told to, and nowhere else."""
+    with program(ChatServer.path, "--address", "127.0.0.2", "--port", 0) as server:
+        found = re.fullmatch(r"listening on 127\.0\.0\.2:(\d+)", server.line())
+        check(found, "listening on 127.0.0.2:PORT", found)
+        port = int(found.group(1))
+        socket.create_connection(("127.0.0.2", port), timeout=STEP_SECONDS).close()
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=STEP_SECONDS).close()
+            check(False, "nobody on 127.0.0.1", "somebody")
+        except ConnectionRefusedError:
+            pass
+        with program(ChatServer.path, "--address", "127.0.0.2", "--port", port) as second:
+            told(second, "127.0.0.2:%d: Address already in use" % port)
+    for wrong in ("localhost", "127.0.0", ""):
+        with program(ChatServer.path, "--address", wrong) as server:
+            told(server, "%s:9000: Invalid argument" % wrong)
+
+
 def test_chat_shuts_down():
     with chat() as server:
         with Member(server, 1) as member:

@@ -49,6 +49,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/linger.h"
 #include "common/wire.h"
 
 #define ID_MAX 64
@@ -73,7 +74,9 @@ typedef struct conn {
     struct conn *next;
     options options;
     tenon_conn *tenon;
-    int role, is_connecting, is_more, is_done, is_open, is_bad;
+    int role, is_connecting, is_more, is_open, is_bad;
+    int is_done, is_lingering, is_over; /* CLOSED was delivered; a server's socket lingers; it is to go */
+    lingering last;
     char id[ID_MAX];
     char target[ID_MAX + 1], authority[ID_MAX];
     const char *protocols[1];
@@ -546,6 +549,8 @@ static int read_commands(void)
 static uint64_t deadline(const conn *c)
 {
     uint64_t at = tenon_deadline(c->tenon);
+    if (c->is_lingering)
+        return c->last.until;
     if (c->is_connecting)
         return TENON_NEVER;
     if (c->is_more)
@@ -565,15 +570,24 @@ static short looks_for(const conn *c)
     int look = 0;
     if (c->is_connecting)
         return POLLOUT;
-    if (wants & TENON_WANTS_READ)
+    if (c->is_lingering || (wants & TENON_WANTS_READ) != 0)
         look |= POLLIN;
     if (wants & (TENON_WANTS_WRITE | TENON_WANTS_NEXT))
         look |= POLLOUT;
     return (short)look;
 }
 
+/* CLOSED was delivered. A server's socket lingers, as in the examples. */
+static void leave(conn *c)
+{
+    c->is_over = c->role != TENON_SERVER || !linger_begin(&c->last, c->tenon, c->wire.fd);
+    c->is_lingering = !c->is_over;
+}
+
 static void turn(conn *c, short events, short revents)
 {
+    if (c->is_lingering && (revents != 0 || deadline(c) <= wire_now(NULL)))
+        c->is_over = !linger_on(&c->last);
     if (c->is_connecting && revents != 0)
         finish_connecting(c);
     if (c->is_connecting || c->is_done)
@@ -600,7 +614,9 @@ static void sweep(void)
     }
     while (*link != NULL) {
         conn *c = *link;
-        if (!c->is_done) {
+        if (c->is_done && !c->is_lingering)
+            leave(c);
+        if (!c->is_over) {
             link = &c->next;
             continue;
         }
@@ -665,9 +681,10 @@ static void clean_up(void)
         tenon_abort(c->tenon, TENON_LOCAL);
         if (c->is_connecting)
             fail_to_connect(c, ETIMEDOUT);
-        else
+        else if (!c->is_done)
             pump(c);
         c->is_done = 1;
+        c->is_lingering = c->is_over = 1;
     }
     sweep();
     while (listeners != NULL) {

@@ -109,16 +109,10 @@ class Scene:
         await self.clients.kill()
         self.cable.__exit__()
 
-    async def connect(self, pings=True):
-        """Both ping; or only the clients, who then close when they have heard all."""
-        port = await self.servers.listen("scene", ADDRESSES[0], **(self.options if pings else {**self.options, "ping": 0}))
+    async def connect(self, **more):
+        port = await self.servers.listen("scene", ADDRESSES[0], **self.options)
         for name in self.names:
-            self.clients.connect(name, port, ADDRESSES[0], **self.options, **({} if pings else {"closer": 1}))
-
-    async def connect_to_close(self):
-        """A Ping of the server that meets a Close is answered behind it. To a server that is
-        gone by then TCP answers with a reset, which may take the server's Close with it."""
-        await self.connect(pings=False)
+            self.clients.connect(name, port, ADDRESSES[0], **{**self.options, **more})
 
     async def opened(self):
         """All are open, and talk."""
@@ -156,7 +150,7 @@ async def through(name, words, seen=None):
     async with Scene(name, TALK) as scene:
         for end in (0, 1):
             scene.cable.discipline(end, words)
-        await scene.connect_to_close()
+        await scene.connect(closer=1)
         await check_complete(scene)
         return (seen or (lambda cable: ""))(scene.cable)
 
@@ -183,7 +177,7 @@ async def emulated():
 async def small_packets():
     async with Scene("small_packets", {**TALK, "pace": 5}) as scene:
         scene.cable.set("mtu", "100", "gso_max_segs", "1")
-        await scene.connect_to_close()
+        await scene.connect(closer=1)
         await check_complete(scene)
         packets = scene.cable.sent(0)
         # Each side sends 8 times 24 messages of 1500 octets on average: that is so many packets of 48.
@@ -193,7 +187,7 @@ async def small_packets():
 
 async def outage(name, begin, end):
     async with Scene(name, {**TALK, "pace": 60}) as scene:
-        await scene.connect_to_close()
+        await scene.connect(closer=1)
         await scene.opened()
         begin(scene.cable)
         await asyncio.sleep(0.7)  # so long is the outage
