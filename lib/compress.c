@@ -170,9 +170,7 @@ static int inflate_step(tenon_conn *conn, int drop)
 /* The same, and whether there is more to do without further input. */
 static int step(tenon_conn *conn, int drop)
 {
-    int found;
-    conn->deflate &= (uint8_t)~DEFLATE_WANTS_INFLATE; /* found anew */
-    found = inflate_step(conn, drop);
+    int found = inflate_step(conn, drop);
     conn->deflate &= (uint8_t)~DEFLATE_STAGED;
     if (conn->inside &&
         (conn->u.frame.left == 0 || (conn->inflater != NULL && !tenon_inflater_hungry(conn->inflater))))
@@ -214,11 +212,11 @@ static void overtaken(tenon_conn *conn)
         tenon_deflater_reset(conn->deflater);
 }
 
-/* The Close is for who called to send, whom this must not call again. */
+/* Nothing is compressed from here on. The Close is for who called to send, whom this
+ * must not call again. */
 static void codec_failed(tenon_conn *conn)
 {
-    if (conn->deflate & DEFLATE_REF)
-        overtaken(conn);
+    conn->deflate &= (uint8_t)~DEFLATE_REF;
     conn->ref_left = 0;
     conn->bits &= ~BIT_REF_FIRST;
     tenon_conn_fault(conn, TENON_RULE_CODEC, conn->offset);
@@ -304,7 +302,6 @@ static void offer(const tenon_conn *conn, char *text)
 static void answer(tenon_conn *conn, const tenon_fields *request, char *text)
 {
     tenon_agreed agreed;
-    text[0] = '\0';
     if ((conn->rsv_first | conn->rsv_next) & TENON_RSV1)
         return; /* the bit has an owner (RFC 7692, 5) */
     tenon_agree_answer(settings(conn), request, text, &agreed);
@@ -330,7 +327,7 @@ static uint16_t judge(tenon_conn *conn, const tenon_fields *fields, const char *
     return TENON_RULE_NONE;
 }
 
-/* A client that cannot do without it says so (RFC 7692, 5.1). */
+/* A client that cannot do without it says so (RFC 7692, 5.1), in the next step. */
 static void opened(tenon_conn *conn)
 {
     if ((conn->deflate & DEFLATE_ON) != 0 || (settings(conn)->flags & TENON_DEFLATE_REQUIRED) == 0)
@@ -338,7 +335,6 @@ static void opened(tenon_conn *conn)
     conn->bits |= BIT_CLOSE_ASKED;
     conn->cause = TENON_LOCAL;
     tenon_send_close(conn, TENON_CLOSE_EXTENSION, 0);
-    tenon_send_waiting(conn);
 }
 
 /* ----------------------------------------------------------------------- blocks */
