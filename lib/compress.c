@@ -194,13 +194,25 @@ static int chosen(const tenon_conn *conn, size_t n, uint32_t flags)
     return (flags & TENON_COMPRESS) != 0 || (threshold != TENON_OFF && n >= threshold);
 }
 
-/* In the worst case: max_frame_out cuts the frames of the stage once more. */
+/* Octets on the wire at most, of so many that go through the stage that often: each time
+ * max_frame_out cuts them once more. */
+static uint64_t framed(const tenon_conn *conn, uint64_t n, uint64_t times)
+{
+    return n + (times + n / tenon_frame_out_max(conn)) * TENON_FRAME_HEADER_MAX;
+}
+
+/* In the worst case. */
 static uint64_t bound(const tenon_conn *conn, size_t n)
 {
-    uint64_t most = tenon_deflater_bound(conn->deflater, n);
-    uint64_t frames = most / tenon_deflater_frame(conn->deflater) + 1;
-    frames += most / tenon_frame_out_max(conn);
-    return most + frames * TENON_FRAME_HEADER_MAX;
+    size_t most = tenon_deflater_bound(conn->deflater, n);
+    return framed(conn, most, most / tenon_deflater_frame(conn->deflater) + 1);
+}
+
+/* Whether there is room for what is ready: there is, unless a codec makes more of its
+ * input than its bound. */
+static int has_room(const tenon_conn *conn)
+{
+    return framed(conn, conn->deflater->ready, 1) <= tenon_queue_room(&conn->queue);
 }
 
 /* The reference goes no further, or a message has gone out that the compressor does
@@ -241,8 +253,7 @@ static int put(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, i
     if (status != TENON_OK)
         return status;
     while (!last) {
-        status = tenon_deflater_run(d, &data, &n, end);
-        if (status != TENON_OK) {
+        if (tenon_deflater_run(d, &data, &n, end) != TENON_OK || !has_room(conn)) {
             codec_failed(conn);
             tenon_send_waiting(conn);
             return TENON_OK; /* it was accepted; now the connection ends with 1011 */
