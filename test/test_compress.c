@@ -1057,6 +1057,33 @@ static void test_codec_beyond_its_bound(void **state)
     }
 }
 
+/* The same to the octet: a frame that fills the queue is good, and one octet less is not. */
+static void test_codec_at_its_bound(void **state)
+{
+    tenon_codec little = tenon_zlib;
+    setup s = setup_of(TENON_SERVER);
+    wire_frame f;
+    size_t full;
+    pair p;
+    (void)state;
+    little.bound = little_bound;
+    s.codec = &little;
+    memset(&f, 0, sizeof f);
+    pair_open(&p, &s);
+    assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, noise, 240, 0), TENON_OK);
+    flush_out(&p.b);
+    assert_true(wire_next(&p.b, &f));
+    full = TENON_TX_RESERVE + f.size + 14;
+    assert_true(full > TENON_TX_MIN);
+    pair_close(&p);
+    for (s.tx = full - 1; s.tx <= full; s.tx++) {
+        pair_open(&p, &s);
+        assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, noise, 240, 0), TENON_OK);
+        assert_int_equal(tenon_state(p.b.conn), s.tx < full ? TENON_CLOSING : TENON_OPEN);
+        pair_close(&p);
+    }
+}
+
 /* A Close of one's own that waits behind the reference stays what it is. */
 static void test_codec_failure_before_a_close(void **state)
 {
@@ -1507,6 +1534,7 @@ int main(void)
         cmocka_unit_test(test_prepared_without_a_block),
         cmocka_unit_test(test_codec_failure),
         cmocka_unit_test(test_codec_beyond_its_bound),
+        cmocka_unit_test(test_codec_at_its_bound),
         cmocka_unit_test(test_codec_failure_before_a_close),
         cmocka_unit_test(test_random_failure),
         cmocka_unit_test(test_needs_twice),
