@@ -170,9 +170,7 @@ static int inflate_step(tenon_conn *conn, int drop)
 /* The same, and whether there is more to do without further input. */
 static int step(tenon_conn *conn, int drop)
 {
-    int found;
-    conn->deflate &= (uint8_t)~DEFLATE_WANTS_INFLATE; /* found anew */
-    found = inflate_step(conn, drop);
+    int found = inflate_step(conn, drop);
     conn->deflate &= (uint8_t)~DEFLATE_STAGED;
     if (conn->inside &&
         (conn->u.frame.left == 0 || (conn->inflater != NULL && !tenon_inflater_hungry(conn->inflater))))
@@ -196,13 +194,25 @@ static int chosen(const tenon_conn *conn, size_t n, uint32_t flags)
     return (flags & TENON_COMPRESS) != 0 || (threshold != TENON_OFF && n >= threshold);
 }
 
-/* In the worst case: max_frame_out cuts the frames of the stage once more. */
+/* Octets on the wire at most, of so many that go through the stage that often: each time
+ * max_frame_out cuts them once more. */
+static uint64_t framed(const tenon_conn *conn, uint64_t n, uint64_t times)
+{
+    return n + (times + n / tenon_frame_out_max(conn)) * TENON_FRAME_HEADER_MAX;
+}
+
+/* In the worst case. */
 static uint64_t bound(const tenon_conn *conn, size_t n)
 {
-    uint64_t most = tenon_deflater_bound(conn->deflater, n);
-    uint64_t frames = most / tenon_deflater_frame(conn->deflater) + 1;
-    frames += most / tenon_frame_out_max(conn);
-    return most + frames * TENON_FRAME_HEADER_MAX;
+    size_t most = tenon_deflater_bound(conn->deflater, n);
+    return framed(conn, most, most / tenon_deflater_frame(conn->deflater) + 1);
+}
+
+/* Whether there is room for what is ready: there is, unless a codec makes more of its
+ * input than its bound. */
+static int has_room(const tenon_conn *conn)
+{
+    return framed(conn, conn->deflater->ready, 1) <= tenon_queue_room(&conn->queue);
 }
 
 /* The reference goes no further, or a message has gone out that the compressor does
@@ -214,11 +224,11 @@ static void overtaken(tenon_conn *conn)
         tenon_deflater_reset(conn->deflater);
 }
 
-/* The Close is for who called to send, whom this must not call again. */
+/* Nothing is compressed from here on. The Close is for who called to send, whom this
+ * must not call again. */
 static void codec_failed(tenon_conn *conn)
 {
-    if (conn->deflate & DEFLATE_REF)
-        overtaken(conn);
+    conn->deflate &= (uint8_t)~DEFLATE_REF;
     conn->ref_left = 0;
     conn->bits &= ~BIT_REF_FIRST;
     tenon_conn_fault(conn, TENON_RULE_CODEC, conn->offset);
@@ -243,8 +253,7 @@ static int put(tenon_conn *conn, uint8_t first, const uint8_t *data, size_t n, i
     if (status != TENON_OK)
         return status;
     while (!last) {
-        status = tenon_deflater_run(d, &data, &n, end);
-        if (status != TENON_OK) {
+        if (tenon_deflater_run(d, &data, &n, end) != TENON_OK || !has_room(conn)) {
             codec_failed(conn);
             tenon_send_waiting(conn);
             return TENON_OK; /* it was accepted; now the connection ends with 1011 */
@@ -304,7 +313,6 @@ static void offer(const tenon_conn *conn, char *text)
 static void answer(tenon_conn *conn, const tenon_fields *request, char *text)
 {
     tenon_agreed agreed;
-    text[0] = '\0';
     if ((conn->rsv_first | conn->rsv_next) & TENON_RSV1)
         return; /* the bit has an owner (RFC 7692, 5) */
     tenon_agree_answer(settings(conn), request, text, &agreed);
@@ -330,7 +338,7 @@ static uint16_t judge(tenon_conn *conn, const tenon_fields *fields, const char *
     return TENON_RULE_NONE;
 }
 
-/* A client that cannot do without it says so (RFC 7692, 5.1). */
+/* A client that cannot do without it says so (RFC 7692, 5.1), in the next step. */
 static void opened(tenon_conn *conn)
 {
     if ((conn->deflate & DEFLATE_ON) != 0 || (settings(conn)->flags & TENON_DEFLATE_REQUIRED) == 0)
@@ -338,7 +346,6 @@ static void opened(tenon_conn *conn)
     conn->bits |= BIT_CLOSE_ASKED;
     conn->cause = TENON_LOCAL;
     tenon_send_close(conn, TENON_CLOSE_EXTENSION, 0);
-    tenon_send_waiting(conn);
 }
 
 /* ----------------------------------------------------------------------- blocks */

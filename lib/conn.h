@@ -208,7 +208,8 @@ struct tenon_handshake {
 struct tenon_transform {
     /* The value to offer into text, of TENON_DEFLATE_TEXT octets. */
     void (*offer)(const tenon_conn *conn, char *text);
-    /* Agrees on the first acceptable offer; the value to answer, or "". */
+    /* Agrees on the first acceptable offer; the value to answer into text, which is empty
+     * and stays so where there is none. */
     void (*answer)(tenon_conn *conn, const tenon_fields *request, char *text);
     /* Takes back what was agreed on, if anything was. */
     void (*undo)(tenon_conn *conn);

@@ -320,6 +320,8 @@ static void test_client_refuses_bad_answers(void **state)
         {0, 0, 0, {NAME CB "=16"}, 0, 0, 0, 0},
         {0, 0, 0, {NAME CB "=7"}, 0, 0, 0, 0},
         {0, 0, 0, {NAME CB "=010"}, 0, 0, 0, 0},
+        {0, 0, 0, {NAME CB "=09"}, 0, 0, 0, 0},
+        {0, 0, 0, {NAME SB "=09"}, 0, 0, 0, 0},
         {0, 0, 0, {NAME SB}, 0, 0, 0, 0},
         {0, 0, 0, {NAME SB "=16"}, 0, 0, 0, 0},
         {0, 0, 0, {NAME SB "=7"}, 0, 0, 0, 0},

@@ -974,6 +974,7 @@ static void test_codec_failure(void **state)
                 setup s = setup_of(roles[r]);
                 wire_frame f;
                 pair p;
+                memset(&f, 0, sizeof f);
                 s.codec = &failing;
                 s.tx = way == 2 ? TENON_TX_MIN : 65536;
                 pair_open(&p, &s);
@@ -1004,6 +1005,82 @@ static void test_codec_failure(void **state)
                 pair_close(&p);
             }
         }
+    }
+}
+
+static size_t little_bound(size_t n)
+{
+    (void)n;
+    return 64;
+}
+
+/* A codec that makes more of a message than it said is one that fails: not an octet is
+ * put where there is no room. */
+static void test_codec_beyond_its_bound(void **state)
+{
+    tenon_codec little = tenon_zlib;
+    size_t r, tx;
+    int way;
+    (void)state;
+    little.bound = little_bound;
+    for (r = 0; r < COUNT_OF(roles); r++) {
+        for (way = 0; way < 2; way++) {
+            for (tx = TENON_TX_MIN; tx < 7000; tx += 97) {
+                setup s = setup_of(roles[r]);
+                wire_frame f;
+                int fits;
+                pair p;
+                memset(&f, 0, sizeof f);
+                s.codec = &little;
+                s.tx = tx;
+                s.max_frame_out = 100;
+                pair_open(&p, &s);
+                if (way == 0)
+                    assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, noise, 5000, 0), TENON_OK);
+                else
+                    assert_int_equal(tenon_send_part(p.b.conn, TENON_BINARY, noise, 5000, 0), TENON_OK);
+                fits = tenon_state(p.b.conn) == TENON_OPEN;
+                assert_true(tenon_queued(p.b.conn) <= tx);
+                assert_true(tx < 5256 ? !fits : fits || tx < 6200);
+                flush_out(&p.b);
+                while (wire_next(&p.b, &f) && f.first != 0x88)
+                    assert_true(fits || (f.first & 0x80) == 0);
+                if (!fits) {
+                    assert_int_equal(f.first, 0x88);
+                    assert_memory_equal(f.payload, "\x03\xf3", 2);
+                    run_to_closed(&p.b);
+                    assert_int_equal(p.b.event.rule, TENON_RULE_CODEC);
+                }
+                pair_close(&p);
+            }
+        }
+    }
+}
+
+/* The same to the octet: a frame that fills the queue is good, and one octet less is not. */
+static void test_codec_at_its_bound(void **state)
+{
+    tenon_codec little = tenon_zlib;
+    setup s = setup_of(TENON_SERVER);
+    wire_frame f;
+    size_t full;
+    pair p;
+    (void)state;
+    little.bound = little_bound;
+    s.codec = &little;
+    memset(&f, 0, sizeof f);
+    pair_open(&p, &s);
+    assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, noise, 240, 0), TENON_OK);
+    flush_out(&p.b);
+    assert_true(wire_next(&p.b, &f));
+    full = TENON_TX_RESERVE + f.size + 14;
+    assert_true(full > TENON_TX_MIN);
+    pair_close(&p);
+    for (s.tx = full - 1; s.tx <= full; s.tx++) {
+        pair_open(&p, &s);
+        assert_int_equal(tenon_send(p.b.conn, TENON_BINARY, noise, 240, 0), TENON_OK);
+        assert_int_equal(tenon_state(p.b.conn), s.tx < full ? TENON_CLOSING : TENON_OPEN);
+        pair_close(&p);
     }
 }
 
@@ -1456,6 +1533,8 @@ int main(void)
         cmocka_unit_test(test_prepared),
         cmocka_unit_test(test_prepared_without_a_block),
         cmocka_unit_test(test_codec_failure),
+        cmocka_unit_test(test_codec_beyond_its_bound),
+        cmocka_unit_test(test_codec_at_its_bound),
         cmocka_unit_test(test_codec_failure_before_a_close),
         cmocka_unit_test(test_random_failure),
         cmocka_unit_test(test_needs_twice),

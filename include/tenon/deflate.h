@@ -19,7 +19,17 @@
  * before, from OPEN on; without its block a send that is to be compressed gives
  * TENON_ERR_AGAIN. Each may be taken back when tenon_wants shows its FREE bit: the one that
  * compresses between any two messages (the next one then starts afresh), the one
- * that inflates only if the peer has agreed to start afresh with each message.
+ * that inflates only if the peer has agreed to start afresh with each message. A block
+ * just lent is free until it is used: look again after the tenon_next, or the send, that
+ * it was wanted for.
+ *
+ * WORK. An octet received can become 1032. Each tenon_next inflates no more than rx
+ * holds: of a long message a piece with TENON_CHUNKS, else the whole of it, up to
+ * max_message. A loop over events (tenon_run, tenon_pump) goes on until all that is lent
+ * is told, and messages that TENON_DROP_AFTER_CLOSE keeps back are not told at all, so
+ * one tenon_next may inflate many of them: how long a connection can be busy before the
+ * others have their turn is bounded by how much you lend at a time (tenon_io.buf_size),
+ * or by returning TENON_STOP.
  *
  * SECRETS. Whoever can put text of his own beside a secret into one compressed stream
  * and see the sizes can find the secret out (RFC 7692, 8). Send secrets with
@@ -37,8 +47,11 @@ extern "C" {
 /*
  * A codec: DEFLATE (RFC 1951) and nothing of WebSocket, for raw streams without
  * header and checksum. Its state lives in memory that it is given, of the size that
- * it named, aligned for any type, and must not move. All functions are required. The
- * sizes of input and room that they are given are never beyond UINT32_MAX.
+ * it named or more, aligned for any type, and does not move. There is no end: the
+ * memory is taken away between messages, or with the connection, without a word, so the
+ * state must hold nothing that has to be given back. All functions are required, and are
+ * called for different memories from different threads at once. The sizes of input and
+ * room that they are given are never beyond UINT32_MAX.
  */
 typedef struct tenon_codec {
     uint32_t size;
@@ -50,32 +63,47 @@ typedef struct tenon_codec {
     size_t (*deflate_size)(unsigned bits, unsigned memory_level);
     size_t (*inflate_size)(unsigned bits);
 
-    /* Most octets that n octets of a message can become, its flushes included. */
+    /* Most octets that n octets (1 or more) become, for any parameters and data, with a
+     * flush behind them. What is accepted for sending is judged by it; one that makes more
+     * than that of a message has failed. */
     size_t (*bound)(size_t n);
 
     /* Makes a compressor that refers back by at most 2^bits. level: 1 to 9.
-     * TENON_OK or TENON_ERR_SIZE. */
+     * TENON_OK or TENON_ERR_SIZE (any other value is taken for it). */
     int (*deflate_begin)(void *memory, size_t size, unsigned bits, unsigned memory_level, unsigned level);
 
-    /* Compresses *in_size octets at *in to *out_size octets at *out; moves both on.
-     * flush: when the input is used up, brings everything out and ends with an empty
-     * stored block (00 00 ff ff). That is done when *out_size is not 0 behind the
-     * call; else it is called again. TENON_OK or TENON_ERR_PROTOCOL. */
+    /* Compresses *in_size octets at *in to *out_size octets at *out; moves both on, until
+     * the input is used up or the room is. Blocks are not final. flush: when the input is
+     * used up, brings everything out and ends with an empty stored block: its three bits,
+     * zeros up to the next octet, 00 00 ff ff. That is done when *out_size is not 0
+     * behind the call; else it is called again with flush, and puts what is still to
+     * come, which may be nothing, or another empty block. Without flush octets may be held
+     * back for the next call. The window goes on from call to call, flushed or not.
+     * TENON_OK, or TENON_ERR_PROTOCOL: it failed; the connection ends with 1011, and
+     * nothing of this memory is called again. */
     int (*deflate)(void *memory, const uint8_t **in, size_t *in_size, uint8_t **out, size_t *out_size, int flush);
 
-    /* Forgets the window. */
+    /* Forgets the window, and what was held back; at any time, also in the middle of a
+     * message that is broken off. */
     void (*deflate_reset)(void *memory);
 
+    /* Makes a decompressor for what refers back by up to 2^bits. bits: 8 to 15, whatever
+     * min_bits and max_bits are. TENON_OK or TENON_ERR_SIZE. */
     int (*inflate_begin)(void *memory, size_t size, unsigned bits);
 
-    /* Inflates as much as there is input and room for. TENON_OK; TENON_END: a final
-     * block has ended at *in, and the next begins there, with the same window;
-     * TENON_ERR_PROTOCOL: this is not DEFLATE, or refers back too far. */
+    /* Inflates until the input is used up or the room is; moves both on. Where the room
+     * was used up it is called again, perhaps without input, for what is still inside.
+     * TENON_OK; TENON_END: a final block has ended before *in (bits up to the next octet
+     * are skipped), and the next begins there, with the same window; TENON_ERR_PROTOCOL:
+     * this is not DEFLATE, or refers back beyond all there was (beyond 2^bits is to be
+     * refused too, as far as the codec can tell). */
     int (*inflate)(void *memory, const uint8_t **in, size_t *in_size, uint8_t **out, size_t *out_size);
 
-    /* 1 if all octets given belong to blocks that are whole. */
+    /* 1 if all octets given belong to blocks that are whole: the next one would begin a
+     * block. Asked when a message is over and its last octets, 00 00 ff ff, were given. */
     int (*inflate_whole)(const void *memory);
 
+    /* Forgets the window; between messages. */
     void (*inflate_reset)(void *memory);
 } tenon_codec;
 

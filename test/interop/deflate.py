@@ -59,10 +59,17 @@ async def test_deflate_server_takeover():
 
 
 async def test_deflate_server_windows():
+    """Each window of either side, with takeover and without."""
     with echo_server("--deflate") as server:
-        for ours in BITS:
-            _, answer = await visit(server.port, server_max_window_bits=ours, client_max_window_bits=ours)
+        for ours, server_resets, client_resets in itertools.product(BITS, (False, True), (False, True)):
+            theirs = BITS[0] + BITS[-1] - ours
+            found, answer = await visit(server.port, server_max_window_bits=ours, client_max_window_bits=theirs,
+                                        server_no_context_takeover=server_resets,
+                                        client_no_context_takeover=client_resets)
             check("server_max_window_bits=%d" % ours in answer, "a window of %d" % ours, answer)
+            same(found.local_max_window_bits, theirs, "the window of the client")
+            same((found.remote_no_context_takeover, found.local_no_context_takeover), (server_resets, client_resets),
+                 "takeover")
 
 
 async def test_deflate_server_small():
@@ -104,9 +111,14 @@ async def test_deflate_client():
 
 
 async def test_deflate_client_windows():
-    for bits in BITS:
-        found = await serve(["--deflate"], server_max_window_bits=bits, client_max_window_bits=bits)
-        check("remote_max_window_bits=%d" % bits in found[0], "a window of %d for the client" % bits, found)
+    """Each window of either side, with takeover and without."""
+    for ours, server_resets, client_resets in itertools.product(BITS, (False, True), (False, True)):
+        theirs = BITS[0] + BITS[-1] - ours
+        found = await serve(["--deflate"], server_max_window_bits=theirs, client_max_window_bits=ours,
+                            server_no_context_takeover=server_resets, client_no_context_takeover=client_resets)
+        for part in ("remote_max_window_bits=%d" % ours, "local_max_window_bits=%d" % theirs,
+                     "remote_no_context_takeover=%s" % client_resets, "local_no_context_takeover=%s" % server_resets):
+            check(part in found[0], part, found)
 
 
 if __name__ == "__main__":
