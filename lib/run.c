@@ -11,10 +11,15 @@
 #define WRITES_MAX 16
 #define ROUNDS_MAX 4
 
+/* Octets told in a row, in one round of a turn: what a read brings, but for a few octets
+ * that inflate to many. */
+#define TOLD_MAX ((size_t)1 << 20)
+
 /* Reads behind a write that failed. */
 #define LAST_READS_MAX 64
 
-int tenon_run(tenon_conn *conn, tenon_event_fn event, void *user)
+/* tenon_run; or TENON_MORE, once so many octets were told. */
+static int run(tenon_conn *conn, tenon_event_fn event, void *user, size_t most)
 {
     tenon_event current;
     int answer = TENON_CONTINUE, status;
@@ -27,8 +32,9 @@ int tenon_run(tenon_conn *conn, tenon_event_fn event, void *user)
         status = tenon_next_here(conn, &current);
         if (status != TENON_EVENT || current.type == TENON_EV_CLOSED)
             break;
+        most -= current.size < most ? current.size : most;
         answer = event(conn, &current, user);
-    } while (answer == TENON_CONTINUE);
+    } while (answer == TENON_CONTINUE && most > 0);
     tenon_guard(conn, 0);
     if (status != TENON_EVENT)
         return status;
@@ -38,33 +44,38 @@ int tenon_run(tenon_conn *conn, tenon_event_fn event, void *user)
     }
     if (answer == TENON_AGAIN)
         tenon_again(conn);
-    return TENON_STOPPED;
+    return answer == TENON_CONTINUE ? TENON_MORE : TENON_STOPPED;
 }
 
-/* Writes until the transport takes no more: TENON_OK; TENON_MORE, if it might take
- * more, but that is enough for one turn; TENON_END, if it never will; or TENON_ERR_ACK.
- * *moved: there may be events. */
-static int flush(tenon_conn *conn, const tenon_io *io, int *moved)
+int tenon_run(tenon_conn *conn, tenon_event_fn event, void *user)
+{
+    return run(conn, event, user, SIZE_MAX);
+}
+
+/* Writes until the transport takes no more: TENON_OK, if it took nothing; TENON_EVENT, if
+ * there may be events; TENON_MORE, if it might take more, but that is enough for one turn;
+ * TENON_END, if it never will; or TENON_ERR_ACK. */
+static int flush(tenon_conn *conn, const tenon_io *io)
 {
     tenon_iov pieces[PIECES_MAX];
     size_t count = 0, put;
-    int writes, status;
+    int writes, status, done = TENON_OK;
     for (writes = 0; writes < WRITES_MAX; writes++) {
         tenon_out(conn, pieces, PIECES_MAX, &count);
         if (count == 0)
-            return TENON_OK;
+            return done;
         put = 0;
         status = io->send(io->user, pieces, count, &put);
         if (status < 0)
             return TENON_END;
         if (status != TENON_OK || put == 0)
-            return TENON_OK;
-        *moved = 1;
+            return done;
+        done = TENON_EVENT;
         status = tenon_sent(conn, put);
         if (status != TENON_OK)
             return status;
     }
-    return tenon_queued(conn) > 0 ? TENON_MORE : TENON_OK;
+    return tenon_queued(conn) > 0 ? TENON_MORE : done;
 }
 
 /* Reads once. 1 if the transport may hold more, else 0. */
@@ -93,21 +104,19 @@ static int deliver(tenon_conn *conn, const tenon_io *io)
 {
     int round, status = TENON_OK;
     for (round = 0; round < ROUNDS_MAX; round++) {
-        int flushed, moved = 0;
-        status = tenon_run(conn, io->event, io->user);
+        int flushed;
+        status = run(conn, io->event, io->user, TOLD_MAX);
         if (status == TENON_DONE)
             return status;
-        flushed = flush(conn, io, &moved);
-        if (flushed < 0)
-            return flushed;
-        if (status == TENON_OK && flushed == TENON_END)
+        flushed = flush(conn, io);
+        if (flushed < 0 || (flushed == TENON_END && status != TENON_STOPPED))
             return flushed;
         if (flushed == TENON_END)
             tenon_abort(conn, TENON_REMOTE); /* who stops has heard enough */
         if (status != TENON_OK)
             return status;
-        if (!moved || (tenon_wants(conn) & TENON_WANTS_NEXT) == 0)
-            return flushed;
+        if (flushed != TENON_EVENT || (tenon_wants(conn) & TENON_WANTS_NEXT) == 0)
+            return flushed == TENON_MORE ? TENON_MORE : TENON_OK;
     }
     return TENON_MORE;
 }
@@ -119,13 +128,13 @@ static int hear_out(tenon_conn *conn, const tenon_io *io)
 {
     int status, reads = 0;
     do {
-        status = tenon_run(conn, io->event, io->user);
+        status = run(conn, io->event, io->user, SIZE_MAX);
         if (status == TENON_DONE)
             return status;
     } while (status == TENON_OK && reads++ < LAST_READS_MAX &&
              (tenon_wants(conn) & TENON_WANTS_READ) != 0 && read_once(conn, io));
     tenon_abort(conn, TENON_REMOTE);
-    return status == TENON_OK ? tenon_run(conn, io->event, io->user) : status;
+    return status == TENON_OK ? run(conn, io->event, io->user, SIZE_MAX) : status;
 }
 
 static int check_io(tenon_conn *conn, const tenon_io *io)
@@ -168,12 +177,12 @@ static int turn(tenon_conn *conn, const tenon_io *io)
 
 int tenon_pump(tenon_conn *conn, const tenon_io *io)
 {
-    int moved, status = check_io(conn, io);
+    int status = check_io(conn, io);
     if (status != TENON_OK)
         return status;
     tenon_tick(conn, io->now(io->user));
-    status = flush(conn, io, &moved);
-    if (status == TENON_OK || status == TENON_MORE)
+    status = flush(conn, io);
+    if (status >= 0 && status != TENON_END)
         status = turn(conn, io);
     if (status == TENON_END)
         return hear_out(conn, io);

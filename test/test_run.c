@@ -22,6 +22,7 @@ typedef struct script {
     int answer;     /* to the event at, then CONTINUE */
     unsigned at;
     unsigned events, closed;
+    size_t told; /* octets of events */
     tenon_event last;
     uint8_t buf[256];
 } script;
@@ -801,6 +802,54 @@ static void test_endless_turn(void **state)
     bench_stop(&b);
 }
 
+static int counting_event(tenon_conn *conn, const tenon_event *event, void *user)
+{
+    script *s = user;
+    (void)conn;
+    s->told += event->size;
+    s->events++;
+    return TENON_CONTINUE;
+}
+
+/* However much one read brings, after a mebibyte others have their turn; and what waits
+ * comes in the next turns, in order, before anything more is read. */
+static void test_told_at_a_time(void **state)
+{
+    enum { FRAME = 65536, FRAMES = 40, MOST = 1 << 20 };
+    static uint8_t in[FRAMES * (FRAME + 14)], buf[sizeof in], payload[FRAME];
+    size_t n = 0;
+    script s;
+    tenon_io io;
+    bench b;
+    int i, turn;
+    (void)state;
+    for (i = 0; i < FRAMES; i++)
+        n += peer_frame(SERVER, in + n, 0x82, payload, FRAME);
+    memset(&s, 0, sizeof s);
+    s.read_most = s.write_most = SIZE_MAX;
+    s.endless = 1;
+    s.in = in;
+    s.in_size = n;
+    bench_config(&b, SERVER);
+    b.config.flags = TENON_CHUNKS;
+    bench_open_sized(&b, 256, 512);
+    io = io_of(&s);
+    io.event = counting_event;
+    io.buf = buf;
+    io.buf_size = sizeof buf;
+    for (turn = 1; turn <= 2; turn++) {
+        assert_int_equal(tenon_pump(b.conn, &io), TENON_MORE);
+        assert_int_equal(s.recvs, 1);
+        assert_int_equal(s.told, turn * MOST);
+        assert_true((tenon_wants(b.conn) & TENON_WANTS_NEXT) != 0);
+    }
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_OK);
+    assert_int_equal(s.recvs, 2);
+    assert_int_equal(s.told, (size_t)FRAMES * FRAME);
+    assert_int_equal(s.events, FRAMES);
+    bench_stop(&b);
+}
+
 /* Sends a Ping with each event. */
 static int ping_event(tenon_conn *conn, const tenon_event *event, void *user)
 {
@@ -1161,6 +1210,7 @@ int main(void)
         cmocka_unit_test(test_shared),
         cmocka_unit_test(test_nothing_moves),
         cmocka_unit_test(test_endless_turn),
+        cmocka_unit_test(test_told_at_a_time),
         cmocka_unit_test(test_write_fails_at_once),
         cmocka_unit_test(test_write_fails_close_heard),
         cmocka_unit_test(test_write_fails_behind_the_close),

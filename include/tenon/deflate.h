@@ -25,11 +25,10 @@
  *
  * WORK. An octet received can become 1032. Each tenon_next inflates no more than rx
  * holds: of a long message a piece with TENON_CHUNKS, else the whole of it, up to
- * max_message. A loop over events (tenon_run, tenon_pump) goes on until all that is lent
- * is told, and messages that TENON_DROP_AFTER_CLOSE keeps back are not told at all, so
- * one tenon_next may inflate many of them: how long a connection can be busy before the
- * others have their turn is bounded by how much you lend at a time (tenon_io.buf_size),
- * or by returning TENON_STOP.
+ * max_message. tenon_pump leaves it at about a mebibyte a turn (TENON_MORE); tenon_run goes on
+ * until all that is lent is told, or you return TENON_STOP. Messages that
+ * TENON_DROP_AFTER_CLOSE keeps back are not told, so one tenon_next may inflate many of
+ * them: how long that takes is bounded by how much you lend at a time.
  *
  * SECRETS. Whoever can put text of his own beside a secret into one compressed stream
  * and see the sizes can find the secret out (RFC 7692, 8). Send secrets with

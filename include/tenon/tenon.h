@@ -112,7 +112,7 @@ enum {
     TENON_EVENT = 1,   /* tenon_next filled the event */
     TENON_STOPPED = 2, /* tenon_run, tenon_pump: the callback asked to stop */
     TENON_DONE = 3,    /* tenon_run, tenon_pump: CLOSED was delivered; the connection is not touched again */
-    TENON_MORE = 4,    /* tenon_pump: the transport may hold more; call again soon */
+    TENON_MORE = 4,    /* tenon_pump: there may be more; call again soon */
     TENON_WAIT = 5,    /* your transport: would block; decoders: needs more octets */
     TENON_END = 6,     /* your transport: end of the stream; iterators: no more elements */
 
@@ -875,7 +875,8 @@ typedef struct tenon_io {
  * One turn: tick, write, deliver, read once, deliver, write. Call it when the
  * transport is ready for what tenon_wants says, and at the deadline. TENON_OK:
  * wait for readiness; TENON_MORE: the transport may hold more (loop here when it
- * is edge-triggered); TENON_STOPPED; TENON_DONE: CLOSED was delivered, the
+ * is edge-triggered), or about a mebibyte was told and the rest is for the next turn
+ * (TENON_WANTS_NEXT); TENON_STOPPED; TENON_DONE: CLOSED was delivered, the
  * connection is not touched again. Errors: NULL (also for a callback or buf); SIZE;
  * REENTRY; ACK (send claims more than it was given).
  */
