@@ -850,6 +850,46 @@ static void test_told_at_a_time(void **state)
     bench_stop(&b);
 }
 
+/* Answers data with two references of an octet. */
+static int two_refs_event(tenon_conn *conn, const tenon_event *event, void *user)
+{
+    script *s = user;
+    strcat(s->log, tenon_event_name(event->type));
+    strcat(s->log, " ");
+    if (event->type == TENON_EV_DATA) {
+        assert_int_equal(tenon_send_ref(conn, TENON_BINARY, "x", 1, 0, NULL), TENON_OK);
+        assert_int_equal(tenon_send_ref(conn, TENON_BINARY, "y", 1, 0, NULL), TENON_OK);
+    }
+    return TENON_CONTINUE;
+}
+
+/* What a write has brought about is told in the same turn, also where the transport takes
+ * no more behind it. */
+static void test_told_what_was_written(void **state)
+{
+    uint8_t in[16];
+    size_t n = peer_frame(SERVER, in, 0x82, "x", 1);
+    script s;
+    tenon_io io;
+    bench b;
+    (void)state;
+    memset(&s, 0, sizeof s);
+    s.read_most = SIZE_MAX;
+    s.write_most = 3; /* one frame */
+    s.waits = 2; /* the second of the writes */
+    s.endless = 1;
+    s.in = in;
+    s.in_size = n;
+    bench_config(&b, SERVER);
+    bench_open_sized(&b, 256, 512);
+    io = io_of(&s);
+    io.event = two_refs_event;
+    assert_int_equal(tenon_pump(b.conn, &io), TENON_MORE);
+    assert_string_equal(s.log, "DATA RELEASED RELEASED ");
+    assert_int_equal(s.sends, 3);
+    bench_stop(&b);
+}
+
 /* Sends a Ping with each event. */
 static int ping_event(tenon_conn *conn, const tenon_event *event, void *user)
 {
@@ -1211,6 +1251,7 @@ int main(void)
         cmocka_unit_test(test_nothing_moves),
         cmocka_unit_test(test_endless_turn),
         cmocka_unit_test(test_told_at_a_time),
+        cmocka_unit_test(test_told_what_was_written),
         cmocka_unit_test(test_write_fails_at_once),
         cmocka_unit_test(test_write_fails_close_heard),
         cmocka_unit_test(test_write_fails_behind_the_close),
