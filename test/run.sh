@@ -11,7 +11,7 @@
 #              languages; installs what they need, and writes the tables of the README
 #   --full     all that, fuzzes for longer, with AFL++ too, looks at what of the library the
 #              tests reach, and if they notice changes, and proves again what test/proof claims
-#   --mutants  makes so many changes, or all of them, which takes hours; --full alone: 200 of
+#   --mutants  makes so many changes, or all of them, which takes hours; --full alone: 150 of
 #              them, in about two minutes
 #   --ports    runs all tests on the other processors, not only some, which takes an hour
 set -u
@@ -38,8 +38,8 @@ while [ $# -gt 0 ]; do
         full=1
         soak=1000000
         differential=1000000
-        fuzz_seconds=60
-        mutants=${mutants:-200}
+        fuzz_seconds=45
+        mutants=${mutants:-150}
         ;;
     --ports)
         real=1
@@ -363,6 +363,8 @@ computing() {
         -DTENON_ONE_FILE=ON -DTENON_INSTALL=OFF
     cases one_file build/one_file
     step 'differential' timeout 200 sh test/differential/run.sh build --streams $differential
+    area 'size and stack' 200 /usr/bin/python3 test/size/size.py build/size
+    [ -z "$full" ] || step 'coverage' timeout 600 sh test/coverage/run.sh build/coverage
 }
 
 sockets() {
@@ -384,9 +386,7 @@ sockets() {
     step 'benchmark of speed, untimed' timeout 400 sh test/bench/speed.sh build 0
     # This lane has time left.
     area 'ports' 7200 /usr/bin/python3 test/ports/run.py $all_ports build/ports
-    area 'size and stack' 200 /usr/bin/python3 test/size/size.py build/size
     [ -n "$full" ] || return 0
-    step 'coverage' timeout 600 sh test/coverage/run.sh build/coverage
     step 'proofs' timeout 900 sh test/proof/run.sh --quick
 }
 

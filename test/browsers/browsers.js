@@ -387,6 +387,7 @@ const tests = {
         const said = await within(STEP_MS, longLine(ann, bob, server), 'the long line');
         same(said, [true, true], 'a line of a mebibyte, shown and heard');
         await ann.evaluate((size) => { document.getElementById('line').value = 'y'.repeat(size + 1); }, MEBI);
+        await focus(ann, 'line');
         await ann.keyboard.press('Enter');
         await until('the refusal', async () => /megabyte/.test((await notes(ann)).at(-1)));
         same((await lines(ann)).length, 1, 'lines, when one was too long');
@@ -710,7 +711,14 @@ const tests = {
         const you = 'document.querySelector(".head b").nextSibling', line = '[...document.querySelectorAll(".text")].at(-1).firstChild';
         same(await place(`[${you}, 1, 2]`) < await place(`[${you}, 4, 5]`), true, 'whether (you) is written from left to right');
         same(await place(`[${line}, 11, 12]`) < await place(`[${line}, 0, 1]`), true, 'whether the line ends at its left');
-        same(await page.evaluate(() => ['line', 'name'].map((id) => document.getElementById(id).dir)), ['auto', 'auto'], 'fields');
+        const field = (text) => page.evaluate((value) => {
+            const element = document.getElementById('line');
+            element.value = value;
+            element.dispatchEvent(new Event('input'));
+            return getComputedStyle(element).direction;
+        }, text);
+        same([await field('(1) سطر one'), await field('(1) one سطر'), await field('')], ['rtl', 'ltr', 'ltr'], 'the field of the line');
+        same(await page.evaluate(() => document.getElementById('name').dir), 'auto', 'the field of the name');
     },
 
     // Writing stands out from what it is written on as WCAG 2 asks (AA), and what is no writing.
