@@ -257,8 +257,8 @@ async def test_no_upgrade(kind):
         return None
     with echoing("--trace") as server, proxied(kind, Route("/echo", server.port, upgrade=False)) as proxy:
         await refused(proxy.url("/echo"), 426, "no upgrade relayed")
-        check(any(line.startswith("server -> client  HTTP/1.1 426 ") for line in server.text),
-              "426 from the echo server", server.text)
+        await soon(lambda: any(line.startswith("server -> client  HTTP/1.1 426 ") for line in server.text),
+                   lambda: "426 in the trace of the echo server; its trace: %s" % server.text)
     return "an upgrade that the proxy does not relay: 426 from the echo server arrives"
 
 
