@@ -268,7 +268,9 @@ lane() {
     passed=0
     failed=0
     failures=
+    begun=$(date +%s)
     "$1"
+    echo "      $1: $(($(date +%s) - begun)) s"
     echo "$passed $failed" >"$results/$1.counts"
     printf '%s' "$failures" >"$results/$1.failures"
 }
