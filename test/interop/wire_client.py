@@ -324,8 +324,9 @@ def test_wire_octets_behind_a_close_do_not_hide_it():
 def unread(server):
     """A client with an echo that it has not read, larger than its buffer: what the server sends lies behind that."""
     wire = opened(server.port, 4096)
-    wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20) # and sends as fast as it can
+    wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)  # and sends as fast as it can
     wire.send(frame(FIN | BINARY, UNREAD))
+    wire.sock.recv(1, socket.MSG_PEEK)  # the echo is under way
     return wire
 
 
