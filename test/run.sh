@@ -386,7 +386,6 @@ sockets() {
     area 'crowds' 400 sh test/crowd/run.sh build
     area 'firmware' 120 /usr/bin/python3 test/ports/firmware.py build/firmware build/examples/echo_server
     step 'benchmark of speed, untimed' timeout 400 sh test/bench/speed.sh build 0
-    # This lane has time left.
     area 'ports' 7200 /usr/bin/python3 test/ports/run.py $all_ports build/ports
     [ -n "$full" ] || return 0
     step 'proofs' timeout 900 sh test/proof/run.sh --quick

@@ -25,8 +25,8 @@
  *
  * WORK. An octet received can become 1032. Each tenon_next inflates no more than rx
  * holds: of a long message a piece with TENON_CHUNKS, else the whole of it, up to
- * max_message. tenon_pump leaves it at about a mebibyte a turn (TENON_MORE); tenon_run goes on
- * until all that is lent is told, or you return TENON_STOP. Messages that
+ * max_message. tenon_pump leaves it at about a mebibyte a turn (TENON_MORE); tenon_run
+ * goes on until all that is lent is told, or you return TENON_STOP. Messages that
  * TENON_DROP_AFTER_CLOSE keeps back are not told, so one tenon_next may inflate many of
  * them: how long that takes is bounded by how much you lend at a time.
  *
